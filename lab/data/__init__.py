@@ -1,0 +1,1 @@
+"""LightningDataModules, one file per source; the folder behind `--data`."""

@@ -1,0 +1,1 @@
+"""LightningModules, one file per problem type; the folder behind `--model`."""

@@ -1,0 +1,119 @@
+"""Classification with any net: cross entropy over classes.
+
+Batch: x of shape (B, *input_shape), y of shape (B,) with class numbers. The net gives logits (B, C).
+Run:   python training/run_experiment.py --data Digits --model Classification --model.net MLP
+"""
+
+import math
+from collections.abc import Sequence
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torchmetrics.classification import MulticlassAccuracy
+
+from lab.errors import LabError
+from lab.figures import ConfusionMatrix, WorstMistakes
+from lab.models.building import (
+    NetBuilder,
+    OptimizerBuilder,
+    Schedule,
+    build_net,
+    build_optimizer,
+)
+
+Batch = tuple[Tensor, Tensor]
+
+
+class Classification(pl.LightningModule):
+    """One class per sample, by cross entropy; accuracy, top-k, confusion matrix, worst mistakes.
+
+    Args:
+        input_shape: shape of one sample, from the data module.
+        num_classes: C, from the data module.
+        net: builds the net that maps (B, *input_shape) to logits (B, C).
+        label_smoothing: share of the target spread evenly over all classes, in training only.
+        top_k: a sample also counts in `top_k_accuracy` when its class is among the k likeliest.
+        warmup: share of all steps in which the learning rate rises.
+
+    Raises:
+        LabError: top_k is not between 1 and C, or label_smoothing not in [0, 1).
+    """
+
+    def __init__(
+        self,
+        input_shape: Sequence[int],
+        num_classes: int,
+        net: NetBuilder,
+        *,
+        lr: float = 1e-3,
+        optimizer: OptimizerBuilder | None = None,
+        schedule: Schedule = "constant",
+        warmup: float = 0.0,
+        label_smoothing: float = 0.0,
+        top_k: int = 3,
+    ) -> None:
+        super().__init__()
+        if not 1 <= top_k <= num_classes:
+            raise LabError(f"--model.top_k {top_k}: choose 1 to {num_classes}, the number of classes")
+        if not 0 <= label_smoothing < 1:
+            raise LabError(f"--model.label_smoothing {label_smoothing}: choose 0 to below 1")
+        self.net = build_net(net, input_shape, num_classes)
+        self.label_smoothing = label_smoothing
+        self.top_k = top_k
+        self.optimization = {"optimizer": optimizer, "lr": lr, "schedule": schedule, "warmup": warmup}
+        for stage in ("val", "test"):
+            for name, k in (("accuracy", 1), ("top_k_accuracy", top_k)):
+                metric = MulticlassAccuracy(num_classes, top_k=k, average="micro", validate_args=False)
+                self.add_module(f"{stage}_{name}", metric)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.net(x)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        return self._step(batch, "train")[0]
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        return self._step(batch, "val")[1]
+
+    def test_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        return self._step(batch, "test")[1]
+
+    def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Probabilities, (B, C)."""
+        return self(batch[0]).softmax(-1)
+
+    def _step(self, batch: Batch, stage: str) -> tuple[Tensor, Tensor]:
+        x, y = batch
+        logits = self(x)
+        smoothing = self.label_smoothing if stage == "train" else 0.0
+        loss = F.cross_entropy(logits, y, label_smoothing=smoothing)
+        if stage == "train":
+            self.log("train/loss", loss, prog_bar=True)
+            return loss, logits
+        self.log(f"{stage}/loss", loss, prog_bar=True, batch_size=len(y), sync_dist=True)
+        for name in ("accuracy", "top_k_accuracy"):
+            metric = getattr(self, f"{stage}_{name}")
+            metric.update(logits, y)
+            self.log(f"{stage}/{name}", metric, prog_bar=name == "accuracy", batch_size=len(y))
+        return loss, logits
+
+    def configure_optimizers(self):
+        return build_optimizer(self, **self.optimization)
+
+    def configure_callbacks(self) -> list[pl.Callback]:
+        return [ConfusionMatrix(), WorstMistakes()]
+
+    def baselines(self, data: pl.LightningDataModule) -> dict[str, float]:
+        """Test metrics of a guess that knows only how frequent each class is in training."""
+        train = torch.cat([y for _, y in data.train_dataloader()])
+        test = torch.cat([y for _, y in data.test_dataloader()])
+        prior = torch.bincount(train, minlength=int(test.max()) + 1).double() / len(train)
+        likeliest = prior.argsort(descending=True, stable=True)[: self.top_k]
+        loss = -prior[test].log().mean().item()
+        return {
+            "test/loss": loss if math.isfinite(loss) else math.inf,
+            "test/accuracy": (test == likeliest[0]).double().mean().item(),
+            "test/top_k_accuracy": torch.isin(test, likeliest).double().mean().item(),
+        }

@@ -1,0 +1,1 @@
+"""Plain torch networks, one file per architecture; the folder behind `--model.net`."""

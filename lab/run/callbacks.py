@@ -1,0 +1,97 @@
+"""What every run does during training, whatever its model: seeds, uneven batches, broken losses."""
+
+import json
+import time
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from lab.errors import LabError
+from lab.run.checkpoint import CONFIG_KEY
+
+
+class Guard(pl.Callback):
+    """Seeds each epoch, stops at a loss that is no number, keeps the time and the configuration.
+
+    The seed is set anew at every epoch from (seed, epoch, rank), so that a run resumed at an epoch draws the
+    same dropout masks and augmentations as one that was never stopped, and ranks draw different ones.
+    `seconds` and `cpu_seconds` count training with its validation, over all parts of a resumed run.
+    """
+
+    def __init__(self, seed: int, config: dict[str, Any]) -> None:
+        self.seed, self.config = seed, config
+        self.before = (0.0, 0.0)
+        self.started = (time.perf_counter(), time.process_time())
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.started = (time.perf_counter(), time.process_time())
+
+    def spent(self) -> tuple[float, float]:
+        """Seconds and CPU seconds of training so far."""
+        now = (time.perf_counter(), time.process_time())
+        wall, cpu = (b + n - s for b, n, s in zip(self.before, now, self.started, strict=True))
+        return wall, cpu
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"spent": list(self.spent())}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.before = tuple(state_dict["spent"])
+
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        checkpoint[CONFIG_KEY] = json.dumps(self.config)
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        torch.manual_seed(((self.seed + 1) << 40) + (trainer.current_epoch << 16) + trainer.global_rank)
+
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        # Looking at the loss waits for the device, so not at every step.
+        if trainer.is_last_batch or trainer.global_step % trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
+            self.check(trainer, outputs)
+
+    def check(self, trainer: pl.Trainer, outputs: Any) -> None:
+        """Raise LabError when the loss of a training step is not finite."""
+        loss = outputs.get("loss") if isinstance(outputs, dict) else outputs
+        if loss is not None and not torch.isfinite(loss):
+            raise LabError(
+                f"the training loss is {float(loss)} at step {trainer.global_step}"
+                f" (epoch {trainer.current_epoch}).\n"
+                "Try a lower --model.lr, --trainer.gradient_clip_val 1, or look at the data.\n"
+                f"Checkpoints from before, if any: {trainer.default_root_dir}/checkpoints"
+            )
+
+
+class UnevenBatches(pl.Callback):
+    """Makes the gradient of several processes that of one process with the whole batch.
+
+    Processes average their gradients as if each had the same number of samples. The last batch of an epoch may
+    be one sample larger on some, so each scales its loss gradient by its share.
+    """
+
+    def __init__(self) -> None:
+        self.scale = 1.0
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        sampler = getattr(trainer.train_dataloader, "batch_sampler", None)
+        if hasattr(sampler, "global_size"):
+            self.scale = sampler.local_size(batch_idx) * trainer.world_size / sampler.global_size(batch_idx)
+
+    def on_before_backward(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, loss: Tensor
+    ) -> None:
+        if self.scale != 1.0:
+            scale = self.scale
+            loss.register_hook(lambda gradient: gradient * scale)

@@ -1,0 +1,58 @@
+"""Failures told in at most six lines: cause first; the rest goes to a file."""
+
+import re
+import traceback
+from pathlib import Path
+
+from lab.errors import LabError, nearest
+
+MOST_LINES = 6
+
+
+def short(message: str) -> str:
+    """The telling lines of an argument parser's message: option, value, what was expected."""
+    key = re.search(r'Parser key "([\w.]+)"', message)
+    nested = re.search(r"NestedArg\(key='([\w.]+)', val='?(.*?)'?\)", message)
+    option = ".".join([*(key.groups() if key else ()), *(nested.groups()[:1] if nested else ())])
+    value = nested.group(2) if nested else found(r"Got value: (.*)|Given value: (.*)", message)
+    classes = [name for name in re.findall(r"Expected an? <class '([\w.]+)'>", message) if name != "NoneType"]
+    literals = re.findall(r"Expected an? (?:typing\.)?Literal\[(.*?)\]", message)
+    choices = [choice.strip(" '\"") for literal in literals for choice in literal.split(",")]
+    if option and (classes or choices):
+        lines = [f"--{option} {value}: expected {' or '.join(classes) or 'one of a few words'}."]
+        if choices:
+            lines.append(f"Nearest: {nearest(value, choices)}")
+        return "\n".join(lines)
+    lines = [line.strip(" -\t") for line in message.splitlines() if line.strip(" -\t")]
+    return "\n".join(line[:300] for line in lines[: MOST_LINES - 1])
+
+
+def found(pattern: str, text: str) -> str:
+    """The first group that matches, or nothing."""
+    match = re.search(pattern, text)
+    return next((group for group in match.groups() if group), "") if match else ""
+
+
+def cause(error: BaseException) -> LabError | None:
+    """The LabError from which `error` came, if it is or hides one."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, LabError):
+            return seen
+        seen = seen.__cause__ or seen.__context__
+    return None
+
+
+def describe(error: BaseException, folder: Path) -> str:
+    """A failure while running: what, where in the code, and where the whole traceback lies."""
+    text = f"{type(error).__name__}: {str(error).strip() or 'no message'}"
+    lines = [line[:300] for line in text.splitlines() if line.strip()][: MOST_LINES - 2]
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if "site-packages" not in frame.filename] or list(frames)
+    if own:
+        lines.append(f"at {own[-1].filename}:{own[-1].lineno}, in {own[-1].name}")
+    if folder.is_dir():
+        path = folder / "error.txt"
+        path.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+        lines.append(f"whole traceback: {path}")
+    return "\n".join(lines)

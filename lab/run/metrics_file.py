@@ -1,0 +1,87 @@
+"""`metrics.csv`: a row per logged step, always complete on disk, without gap or duplicate after a resume."""
+
+import csv
+import io
+import os
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning.loggers.logger import Logger, rank_zero_experiment
+from pytorch_lightning.utilities import rank_zero_only
+
+
+class MetricsFile(Logger):
+    """Writes metrics to `<folder>/metrics.csv`.
+
+    Metrics of one step share a row. Each call leaves a complete file: a row is appended, and a step
+    that gets more metrics, or a metric that is new, rewrites the file beside and renames it.
+
+    Args:
+        folder: the run folder.
+        first_step: rows of this step and later ones are dropped: a resumed run writes them again.
+    """
+
+    def __init__(self, folder: Path, first_step: int | None = None) -> None:
+        super().__init__()
+        self.path = Path(folder) / "metrics.csv"
+        self.rows: list[dict[str, str]] = []
+        self.columns = ["step", "epoch"]
+        if first_step is not None and self.path.is_file():
+            kept = [row for row in read_rows(self.path) if int(row["step"]) < first_step]
+            self.rows = [{key: value for key, value in row.items() if value} for row in kept]
+            self.columns += sorted({key for row in self.rows for key in row} - set(self.columns))
+
+    @property
+    def name(self) -> str:
+        return ""
+
+    @property
+    def version(self) -> str:
+        return ""
+
+    @property
+    @rank_zero_experiment
+    def experiment(self) -> "MetricsFile":
+        return self
+
+    @property
+    def save_dir(self) -> str:
+        return str(self.path.parent)
+
+    @rank_zero_only
+    def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
+        """Nothing: `config.yaml` beside this file says it."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        """Add metrics to the row of `step`."""
+        row = {key: repr(float(value)) for key, value in metrics.items() if key != "epoch"}
+        row |= {"step": str(int(step or 0)), "epoch": str(int(metrics.get("epoch", 0)))}
+        new = sorted(set(row) - set(self.columns))
+        same_step = bool(self.rows) and self.rows[-1]["step"] == row["step"]
+        if same_step:
+            self.rows[-1] |= row
+        else:
+            self.rows.append(row)
+        self.columns += new
+        if new or same_step or len(self.rows) == 1:
+            beside = self.path.with_suffix(".csv.part")
+            beside.write_text(self.text([dict(zip(self.columns, self.columns)), *self.rows]))  # noqa: B905
+            os.replace(beside, self.path)
+        else:
+            with self.path.open("a") as file:
+                file.write(self.text([row]))
+
+    def text(self, rows: list[dict[str, str]]) -> str:
+        """Rows as lines of CSV."""
+        buffer = io.StringIO()
+        csv.DictWriter(buffer, self.columns, restval="", lineterminator="\n").writerows(rows)
+        return buffer.getvalue()
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """The complete rows of a metrics file; a last line cut off by a kill is left out."""
+    text = path.read_text()
+    complete = text[: text.rfind("\n") + 1]
+    return list(csv.DictReader(io.StringIO(complete)))

@@ -1,0 +1,71 @@
+"""What a run says when it ends: the table of metrics, `summary.json` and `curves.png`."""
+
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from lab.run.metrics_file import read_rows
+
+
+def table(metrics: dict[str, float], baselines: dict[str, float]) -> str:
+    """Metrics beside what a trivial guess reaches."""
+    width = max(map(len, metrics), default=6)
+    lines = [f"{'metric':<{width}}  {'value':>10}  {'baseline':>10}"]
+    for name, value in metrics.items():
+        guess = f"{baselines[name]:>10.4f}" if name in baselines else f"{'-':>10}"
+        lines.append(f"{name:<{width}}  {value:>10.4f}  {guess}")
+    return "\n".join(lines)
+
+
+def versions() -> dict[str, str]:
+    """Versions of what a result depends on."""
+    packages = ("torch", "torchvision", "pytorch-lightning", "torchmetrics", "numpy")
+    return {"python": platform.python_version(), **{name: version(name) for name in packages}}
+
+
+def git_commit() -> str:
+    """The commit of the code, marked when files differ from it; empty outside a git checkout."""
+    place = Path(__file__).resolve().parent
+    command = ["git", "-C", str(place), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+
+
+def finals(folder: Path) -> dict[str, float]:
+    """The last value of every logged metric."""
+    last: dict[str, float] = {}
+    for row in read_rows(folder / "metrics.csv"):
+        last |= {key: float(value) for key, value in row.items() if value and key not in ("step", "epoch")}
+    return last
+
+
+def curves(folder: Path, title: str) -> None:
+    """Draw `curves.png` from `metrics.csv`: a panel per metric, train and validation together."""
+    rows = read_rows(folder / "metrics.csv")
+    series: dict[str, dict[str, tuple[list[int], list[float]]]] = {}
+    for row in rows:
+        for key, value in row.items():
+            stage, _, name = key.partition("/")
+            if value and stage in ("train", "val"):
+                steps, values = series.setdefault(name, {}).setdefault(stage, ([], []))
+                steps.append(int(row["step"]) + 1)
+                values.append(float(value))
+    if not series:
+        return
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4.5 * min(len(series), 3), 3.4 * -(-len(series) // 3)), layout="constrained")
+    figure.suptitle(title)
+    colors: dict[str, Any] = {"train": "tab:blue", "val": "tab:orange"}
+    for place, (name, stages) in enumerate(series.items(), 1):
+        axes = figure.add_subplot(-(-len(series) // 3), min(len(series), 3), place, xlabel="step", title=name)
+        for stage, (steps, values) in stages.items():
+            marker = "o" if len(steps) < 40 else ""
+            axes.plot(steps, values, marker=marker, ms=3, lw=1.2, color=colors[stage], label=stage)
+        axes.grid(alpha=0.3)
+        axes.legend()
+    figure.savefig(folder / "curves.png", dpi=100)
