@@ -44,7 +44,9 @@ def build_net(net: NetBuilder, input_shape: Sequence[int], num_outputs: int) -> 
 
 def takes_num_classes(net: Callable[..., nn.Module]) -> bool:
     """Whether `net` is built like a torchvision model: by `num_classes`, with no input shape."""
-    inner = getattr(net, "args", ())  # a partial made by the command line keeps the class as last argument
+    inner = getattr(
+        net, "args", ()
+    )  # a partial made by the command line keeps the class as last argument
     names = inspect.signature(inner[-1] if inner else net).parameters
     return "num_outputs" not in names and ("num_classes" in names or "weights" in names)
 
@@ -70,7 +72,9 @@ def build_optimizer(
         return built
     steps = module.trainer.estimated_stepping_batches
     if math.isinf(steps):
-        raise LabError(f"schedule {schedule} needs an end: give --trainer.max_epochs or --trainer.max_steps")
+        raise LabError(
+            f"schedule {schedule} needs an end: give --trainer.max_epochs or --trainer.max_steps"
+        )
     if schedule == "onecycle":
         # Momentum stays as it is: cycling it needs an optimizer that has one.
         scheduler: Any = torch.optim.lr_scheduler.OneCycleLR(

@@ -4,13 +4,14 @@ Batch: x of shape (B, *input_shape), y of shape (B,) with class numbers. The net
 Run:   python training/run_experiment.py --data Digits --model Classification --model.net MLP
 """
 
-import math
 from collections.abc import Sequence
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
+from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy
 
 from lab.errors import LabError
@@ -22,6 +23,7 @@ from lab.models.building import (
     build_net,
     build_optimizer,
 )
+from lab.models.logging import log_metrics, log_training_loss
 
 Batch = tuple[Tensor, Tensor]
 
@@ -56,17 +58,32 @@ class Classification(pl.LightningModule):
     ) -> None:
         super().__init__()
         if not 1 <= top_k <= num_classes:
-            raise LabError(f"--model.top_k {top_k}: choose 1 to {num_classes}, the number of classes")
+            raise LabError(
+                f"--model.top_k {top_k}: choose 1 to {num_classes}, the number of classes"
+            )
         if not 0 <= label_smoothing < 1:
             raise LabError(f"--model.label_smoothing {label_smoothing}: choose 0 to below 1")
         self.net = build_net(net, input_shape, num_classes)
         self.label_smoothing = label_smoothing
         self.top_k = top_k
-        self.optimization = {"optimizer": optimizer, "lr": lr, "schedule": schedule, "warmup": warmup}
-        for stage in ("val", "test"):
-            for name, k in (("accuracy", 1), ("top_k_accuracy", top_k)):
-                metric = MulticlassAccuracy(num_classes, top_k=k, average="micro", validate_args=False)
-                self.add_module(f"{stage}_{name}", metric)
+        self.optimization = {
+            "optimizer": optimizer,
+            "lr": lr,
+            "schedule": schedule,
+            "warmup": warmup,
+        }
+        self.metrics = nn.ModuleDict({stage: self.build_metrics(num_classes) for stage in ("val", "test")})
+
+    def build_metrics(self, num_classes: int) -> nn.ModuleDict:
+        """Metrics of one stage, exact over uneven batches and processes."""
+        options: dict[str, Any] = {"num_classes": num_classes, "average": "micro", "validate_args": False}
+        return nn.ModuleDict(
+            {
+                "loss": MeanMetric(),
+                "accuracy": MulticlassAccuracy(**options),
+                "top_k_accuracy": MulticlassAccuracy(top_k=self.top_k, **options),
+            }
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return self.net(x)
@@ -90,30 +107,28 @@ class Classification(pl.LightningModule):
         smoothing = self.label_smoothing if stage == "train" else 0.0
         loss = F.cross_entropy(logits, y, label_smoothing=smoothing)
         if stage == "train":
-            self.log("train/loss", loss, prog_bar=True)
+            log_training_loss(self, loss)
             return loss, logits
-        self.log(f"{stage}/loss", loss, prog_bar=True, batch_size=len(y), sync_dist=True)
-        for name in ("accuracy", "top_k_accuracy"):
-            metric = getattr(self, f"{stage}_{name}")
-            metric.update(logits, y)
-            self.log(f"{stage}/{name}", metric, prog_bar=name == "accuracy", batch_size=len(y))
+        metrics = self.metrics[stage]
+        metrics["loss"].update(loss, len(y))
+        metrics["accuracy"].update(logits, y)
+        metrics["top_k_accuracy"].update(logits, y)
+        log_metrics(self, stage, shown="accuracy")
         return loss, logits
 
     def configure_optimizers(self):
         return build_optimizer(self, **self.optimization)
 
     def configure_callbacks(self) -> list[pl.Callback]:
-        return [ConfusionMatrix(), WorstMistakes()]
+        return [ConfusionMatrix(), WorstMistakes()] if self.trainer.testing else []
 
-    def baselines(self, data: pl.LightningDataModule) -> dict[str, float]:
+    def baselines(self, data: Any) -> dict[str, float]:
         """Test metrics of a guess that knows only how frequent each class is in training."""
-        train = torch.cat([y for _, y in data.train_dataloader()])
-        test = torch.cat([y for _, y in data.test_dataloader()])
+        train, test = data.train_set.tensors[1], data.test_set.tensors[1]
         prior = torch.bincount(train, minlength=int(test.max()) + 1).double() / len(train)
         likeliest = prior.argsort(descending=True, stable=True)[: self.top_k]
-        loss = -prior[test].log().mean().item()
         return {
-            "test/loss": loss if math.isfinite(loss) else math.inf,
+            "test/loss": -prior[test].log().mean().item(),
             "test/accuracy": (test == likeliest[0]).double().mean().item(),
             "test/top_k_accuracy": torch.isin(test, likeliest).double().mean().item(),
         }

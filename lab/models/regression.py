@@ -6,11 +6,13 @@ Run:   python training/run_experiment.py --data Curve --model Regression --model
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
+from torchmetrics import MeanMetric
 from torchmetrics.regression import MeanSquaredError, R2Score
 
 from lab.figures import FitOverPoints
@@ -21,6 +23,7 @@ from lab.models.building import (
     build_net,
     build_optimizer,
 )
+from lab.models.logging import log_metrics, log_training_loss
 
 Batch = tuple[Tensor, Tensor]
 
@@ -49,10 +52,20 @@ class Regression(pl.LightningModule):
         super().__init__()
         self.output_shape = tuple(output_shape)
         self.net = build_net(net, input_shape, math.prod(output_shape))
-        self.optimization = {"optimizer": optimizer, "lr": lr, "schedule": schedule, "warmup": warmup}
-        for stage in ("val", "test"):
-            self.add_module(f"{stage}_rmse", MeanSquaredError(squared=False))
-            self.add_module(f"{stage}_r2", R2Score())
+        self.optimization = {
+            "optimizer": optimizer,
+            "lr": lr,
+            "schedule": schedule,
+            "warmup": warmup,
+        }
+        self.metrics = nn.ModuleDict(
+            {
+                stage: nn.ModuleDict(
+                    {"loss": MeanMetric(), "rmse": MeanSquaredError(squared=False), "r2": R2Score()}
+                )
+                for stage in ("val", "test")
+            }
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return self.net(x).unflatten(1, self.output_shape)
@@ -75,26 +88,25 @@ class Regression(pl.LightningModule):
         predicted = self(x)
         loss = F.mse_loss(predicted, y)
         if stage == "train":
-            self.log("train/loss", loss, prog_bar=True)
+            log_training_loss(self, loss)
             return loss, predicted
-        self.log(f"{stage}/loss", loss, prog_bar=True, batch_size=len(y), sync_dist=True)
-        for name in ("rmse", "r2"):
-            metric = getattr(self, f"{stage}_{name}")
-            metric.update(predicted.flatten(), y.flatten())
-            self.log(f"{stage}/{name}", metric, prog_bar=name == "rmse", batch_size=len(y))
+        metrics = self.metrics[stage]
+        metrics["loss"].update(loss, len(y))
+        metrics["rmse"].update(predicted.flatten(), y.flatten())
+        metrics["r2"].update(predicted.flatten(), y.flatten())
+        log_metrics(self, stage, shown="rmse")
         return loss, predicted
 
     def configure_optimizers(self):
         return build_optimizer(self, **self.optimization)
 
     def configure_callbacks(self) -> list[pl.Callback]:
-        return [FitOverPoints()]
+        return [FitOverPoints()] if self.trainer.testing else []
 
-    def baselines(self, data: pl.LightningDataModule) -> dict[str, float]:
+    def baselines(self, data: Any) -> dict[str, float]:
         """Test metrics of the mean of the training targets."""
-        mean = torch.cat([y for _, y in data.train_dataloader()]).double().mean(0)
-        test = torch.cat([y for _, y in data.test_dataloader()]).double()
-        error = (test - mean).square().mean().item()
+        train, test = (part.tensors[1].double() for part in (data.train_set, data.test_set))
+        error = (test - train.mean(0)).square().mean().item()
         return {
             "test/loss": error,
             "test/rmse": math.sqrt(error),

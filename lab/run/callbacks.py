@@ -46,7 +46,9 @@ class Guard(pl.Callback):
         checkpoint[CONFIG_KEY] = json.dumps(self.config)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        torch.manual_seed(((self.seed + 1) << 40) + (trainer.current_epoch << 16) + trainer.global_rank)
+        torch.manual_seed(
+            ((self.seed + 1) << 40) + (trainer.current_epoch << 16) + trainer.global_rank
+        )
 
     def on_train_batch_end(
         self,
@@ -75,8 +77,8 @@ class Guard(pl.Callback):
 class UnevenBatches(pl.Callback):
     """Makes the gradient of several processes that of one process with the whole batch.
 
-    Processes average their gradients as if each had the same number of samples. The last batch of an epoch may
-    be one sample larger on some, so each scales its loss gradient by its share.
+    Processes average their gradients as if each had the same number of samples. The last batch of an
+    epoch may be one sample larger on some, so each scales its loss gradient by its share.
     """
 
     def __init__(self) -> None:
@@ -87,7 +89,9 @@ class UnevenBatches(pl.Callback):
     ) -> None:
         sampler = getattr(trainer.train_dataloader, "batch_sampler", None)
         if hasattr(sampler, "global_size"):
-            self.scale = sampler.local_size(batch_idx) * trainer.world_size / sampler.global_size(batch_idx)
+            self.scale = (
+                sampler.local_size(batch_idx) * trainer.world_size / sampler.global_size(batch_idx)
+            )
 
     def on_before_backward(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, loss: Tensor

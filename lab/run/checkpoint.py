@@ -41,7 +41,9 @@ def config(path: Path) -> dict[str, Any]:
     """The configuration of the run that wrote the checkpoint."""
     content = read(path)
     if CONFIG_KEY not in content:
-        raise LabError(f"{path}: says nothing of its run.\nGive the same -c, --data and --model as in training.")
+        raise LabError(
+            f"{path}: says nothing of its run.\nGive the same -c, --data and --model as in training."
+        )
     return json.loads(content[CONFIG_KEY])
 
 
@@ -56,7 +58,9 @@ def check_fits(model: pl.LightningModule, path: Path) -> dict[str, Any]:
         lines = [f"{path}: these are the weights of another net."]
         if shapes:
             key = shapes[0]
-            lines.append(f"{key}: {tuple(weights[key].shape)} in the file, {tuple(own[key].shape)} in the net")
+            lines.append(
+                f"{key}: {tuple(weights[key].shape)} in the file, {tuple(own[key].shape)} in the net"
+            )
         if missing:
             lines.append(f"not in the file: {', '.join(missing[:3])}")
         if unknown:

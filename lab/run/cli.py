@@ -53,7 +53,7 @@ class LabCLI(LightningCLI):
             seed_everything_default=0,
             auto_configure_optimizers=False,
             load_from_checkpoint_support=False,
-            trainer_defaults={"max_epochs": 20},
+            trainer_defaults={"max_epochs": 20, "log_every_n_steps": 10},
             args=options.arguments(),
         )
 
@@ -97,7 +97,9 @@ class LabCLI(LightningCLI):
 
     def before_instantiate_classes(self) -> None:
         group = self.config[self.subcommand]
-        dump = self._parser(self.subcommand).dump(group, skip_link_targets=True, skip_none=False, format="yaml")
+        dump = self._parser(self.subcommand).dump(
+            group, skip_link_targets=True, skip_none=False, format="yaml"
+        )
         self.content = yaml.safe_load(dump)
         for key in ("ckpt_path", "weights_only"):
             self.content.pop(key, None)
@@ -146,7 +148,9 @@ class LabCLI(LightningCLI):
         """Do what the subcommand says."""
         super()._run_subcommand(str(self.subcommand))
 
-    def fit(self, model: pl.LightningModule, datamodule: pl.LightningDataModule, **kwargs: Any) -> None:
+    def fit(
+        self, model: pl.LightningModule, datamodule: pl.LightningDataModule, **kwargs: Any
+    ) -> None:
         """Train, then test the best checkpoint."""
         if self.resumed:
             checkpoint.check_fits(model, self.resumed)
@@ -194,14 +198,16 @@ class LabCLI(LightningCLI):
             count = sum(weight.numel() for weight in model.parameters())
             device = f"{self.trainer.world_size} x {self.trainer.strategy.root_device.type}"
             print(f"run folder: {self.path}")
-            print(f"{type(model).__name__}, {count:,} parameters, {device}, {self.trainer.precision}")
+            print(
+                f"{type(model).__name__}, {count:,} parameters, {device}, {self.trainer.precision}"
+            )
 
     def finish(self, model: Any, data: Any, progress: dict[str, int], best: Path | None) -> None:
         """Print the table and write `summary.json` and `curves.png`; rank 0 only."""
         if not self.trainer.is_global_zero:
             return
         finals = report.finals(self.path)
-        baselines = model.baselines(data) if hasattr(model, "baselines") else {}
+        baselines = model.baselines(data) if hasattr(model, "baselines") and hasattr(data, "test_set") else {}
         measured = {key: value for key, value in finals.items() if not key.startswith("train/")}
         tested = {key: value for key, value in measured.items() if key.startswith("test/")}
         print(report.table(tested or measured, baselines))

@@ -12,10 +12,20 @@ MOST_LINES = 6
 def short(message: str) -> str:
     """The telling lines of an argument parser's message: option, value, what was expected."""
     key = re.search(r'Parser key "([\w.]+)"', message)
+    _, inside, rest = message.partition("Errors:")
+    inner = [line.strip(" -\t") for line in rest.splitlines() if line.strip(" -\t")]
+    if key and inside and inner and "expected" in inner[0]:
+        # The parser of the class has told it already; the outer one adds where.
+        nearby = [line for line in inner[1:2] if line.startswith("Nearest")]
+        return "\n".join([f"--{key.group(1)}.{inner[0]}", *nearby])
     nested = re.search(r"NestedArg\(key='([\w.]+)', val='?(.*?)'?\)", message)
     option = ".".join([*(key.groups() if key else ()), *(nested.groups()[:1] if nested else ())])
     value = nested.group(2) if nested else found(r"Got value: (.*)|Given value: (.*)", message)
-    classes = [name for name in re.findall(r"Expected an? <class '([\w.]+)'>", message) if name != "NoneType"]
+    classes = [
+        name
+        for name in re.findall(r"Expected an? <class '([\w.]+)'>", message)
+        if name != "NoneType"
+    ]
     literals = re.findall(r"Expected an? (?:typing\.)?Literal\[(.*?)\]", message)
     choices = [choice.strip(" '\"") for literal in literals for choice in literal.split(",")]
     if option and (classes or choices):

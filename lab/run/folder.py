@@ -1,12 +1,12 @@
 """The run folder: made before anything else, owned by one run, enough to resume or repeat it.
 
-    runs/20260131-120000-digits-mlp/
-        config.yaml      the whole configuration; `-c` runs it again
-        command.txt      the command as typed
-        metrics.csv      every logged metric by step
-        summary.json     final metrics, time, versions; its presence marks the run as finished
-        checkpoints/     best.ckpt and last.ckpt
-        curves.png, figures/
+runs/20260131-120000-digits-mlp/
+    config.yaml      the whole configuration; `-c` runs it again
+    command.txt      the command as typed
+    metrics.csv      every logged metric by step
+    summary.json     final metrics, time, versions; its presence marks the run as finished
+    checkpoints/     best.ckpt and last.ckpt
+    curves.png, figures/
 """
 
 import json
@@ -47,12 +47,16 @@ def make(path: Path | None, name: str) -> Path:
     job = job_id()
     if not first_process():
         if VARIABLE not in os.environ and path is None and job is None:
-            raise LabError("processes of one run must agree on its folder: give --run_dir or torchrun --rdzv-id")
+            raise LabError(
+                "processes of one run must agree on its folder: give --run_dir or torchrun --rdzv-id"
+            )
         return Path(os.environ.get(VARIABLE) or path or RUNS / f"{job}-{name}")
     if path is None and job:
         path = RUNS / f"{job}-{name}"
     if path is not None and path.exists() and (not path.is_dir() or any(path.iterdir())):
-        hint = f"To go on with it: --resume {path}" if is_run(path) else "It is not an empty folder."
+        hint = (
+            f"To go on with it: --resume {path}" if is_run(path) else "It is not an empty folder."
+        )
         raise LabError(f"--run_dir {path}: taken.\n{hint}")
     try:
         if path is not None:
@@ -92,12 +96,16 @@ def to_resume(wanted: str, run_dir: Path | None, words: list[str]) -> Path | Non
         if not is_run(path):
             runs = [str(run.parent) for run in RUNS.glob("*/config.yaml")]
             close = f"Nearest: {nearest(wanted, runs)}" if runs else f"There is no run in {RUNS}/."
-            raise LabError(f"--resume {wanted}: no run there (a run's folder has config.yaml).\n{close}")
+            raise LabError(
+                f"--resume {wanted}: no run there (a run's folder has config.yaml).\n{close}"
+            )
         return path
     own = [run_dir] if run_dir is not None else list(RUNS.glob(f"{job_id()}-*"))
     if run_dir is None and not job_id():
         unfinished = [path for path in RUNS.glob("*") if not (path / "summary.json").exists()]
-        own = sorted(path for path in unfinished if is_run(path) and (not words or typed(path) == words))
+        own = sorted(
+            path for path in unfinished if is_run(path) and (not words or typed(path) == words)
+        )
     found = [path for path in own if is_run(path)]
     return max(found, key=lambda path: (path / "config.yaml").stat().st_mtime_ns) if found else None
 

@@ -12,7 +12,7 @@ import warnings
 from pathlib import Path
 
 from lab.errors import LabError
-from lab.run import folder, options, overview
+from lab.run import checks, folder, options, overview
 
 # Warnings that a user of the script can't act on, or that the script has answered already.
 NOT_FOR_USERS = (
@@ -60,13 +60,13 @@ def choose_folder(chosen: options.Options, words: list[str]) -> tuple[Path, bool
             if folder.first_process():
                 print(f"resuming {path}")
             options.continue_run(chosen, path / "config.yaml")
-            options.normalise(chosen)
+            checks.normalise(chosen)
             return path, False
         if folder.first_process():
             print("--resume auto: no unfinished run of this command, starting a new one")
     options.take_checkpoint_config(chosen)
-    options.normalise(chosen)
-    return folder.make(chosen.run_dir, chosen.name()), True
+    checks.normalise(chosen)
+    return folder.make(chosen.run_dir, checks.run_name(chosen)), True
 
 
 def run(chosen: options.Options, path: Path, fresh: bool) -> int:

@@ -28,9 +28,13 @@ class MetricsFile(Logger):
         self.rows: list[dict[str, str]] = []
         self.columns = ["step", "epoch"]
         if first_step is not None and self.path.is_file():
-            kept = [row for row in read_rows(self.path) if int(row["step"]) < first_step]
-            self.rows = [{key: value for key, value in row.items() if value} for row in kept]
-            self.columns += sorted({key for row in self.rows for key in row} - set(self.columns))
+            rows = read_rows(self.path)
+            self.columns = list(rows[0]) if rows else self.columns
+            self.rows = [
+                {key: value for key, value in row.items() if value}
+                for row in rows
+                if int(row["step"]) < first_step
+            ]
 
     @property
     def name(self) -> str:
@@ -50,7 +54,9 @@ class MetricsFile(Logger):
         return str(self.path.parent)
 
     @rank_zero_only
-    def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
+    def log_hyperparams(
+        self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any
+    ) -> None:
         """Nothing: `config.yaml` beside this file says it."""
 
     @rank_zero_only

@@ -16,7 +16,11 @@ from lab.errors import LabError, nearest
 
 PACKAGE = Path(__file__).resolve().parent.parent
 # Folder = option. The base classes mark what is public: a file may hold other classes beside.
-FOLDERS = {"data": {"LabData", "LightningDataModule"}, "models": {"LightningModule"}, "nets": {"Module"}}
+FOLDERS = {
+    "data": {"LabData", "LightningDataModule"},
+    "models": {"LightningModule"},
+    "nets": {"Module"},
+}
 TORCH = {"optimizers": "torch.optim", "schedulers": "torch.optim.lr_scheduler"}
 OPTION = {
     "data": "--data",
@@ -33,7 +37,11 @@ def index(role: str) -> dict[str, tuple[str, str]]:
     found = {}
     for file in sorted((PACKAGE / role).glob("*.py")):
         for node in ast.parse(file.read_text(encoding="utf-8")).body:
-            if not isinstance(node, ast.ClassDef) or node.name.startswith("_") or file.stem == "base":
+            if (
+                not isinstance(node, ast.ClassDef)
+                or node.name.startswith("_")
+                or file.stem == "base"
+            ):
                 continue
             bases = {base.attr if isinstance(base, ast.Attribute) else base.id
                      for base in node.bases if isinstance(base, ast.Attribute | ast.Name)}  # fmt: skip
@@ -52,7 +60,9 @@ def resolve(role: str, name: str) -> str:
         classes = [
             key
             for key, value in vars(importlib.import_module(TORCH[role])).items()
-            if inspect.isclass(value) and not key.startswith("_") and key not in ("Optimizer", "LRScheduler")
+            if inspect.isclass(value)
+            and not key.startswith("_")
+            and key not in ("Optimizer", "LRScheduler")
         ]
         paths = {key: f"{TORCH[role]}.{key}" for key in classes}
     else:

@@ -61,9 +61,13 @@ def help_text(words: list[str], experiments: Path) -> str:
 
 def details(name: str) -> str:
     """Docstring and constructor options of a data module, model or net of the lab."""
-    found = {key: path for role in ("data", "models", "nets") for key, (path, _) in index(role).items()}
+    found = {
+        key: path for role in ("data", "models", "nets") for key, (path, _) in index(role).items()
+    }
     if name not in found:
-        raise LabError(f"--help {name}: no such data module, model or net.\nNearest: {nearest(name, found)}")
+        raise LabError(
+            f"--help {name}: no such data module, model or net.\nNearest: {nearest(name, found)}"
+        )
     file = PACKAGE.parent / (found[name].rpartition(".")[0].replace(".", "/") + ".py")
     tree = ast.parse(file.read_text(encoding="utf-8"))
     node = next(n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == name)
@@ -80,7 +84,7 @@ def options(maker: ast.FunctionDef) -> dict[str, str]:
         *zip(names.kwonlyargs, names.kw_defaults, strict=True),
     ]
     return {
-        argument.arg: f"{ast.unparse(argument.annotation) if argument.annotation else ''} = {ast.unparse(default)}"
+        argument.arg: " = ".join(ast.unparse(node) for node in (argument.annotation, default) if node)
         for argument, default in pairs
         if default is not None
     }

@@ -22,4 +22,8 @@ class ProgressBar(TQDMProgressBar):
 
     def get_metrics(self, trainer, pl_module):  # type: ignore[no-untyped-def]
         """The metrics without the run's version number, which says nothing to a reader."""
-        return {key: value for key, value in super().get_metrics(trainer, pl_module).items() if key != "v_num"}
+        return {
+            key: value
+            for key, value in super().get_metrics(trainer, pl_module).items()
+            if key != "v_num"
+        }

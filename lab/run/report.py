@@ -28,7 +28,16 @@ def versions() -> dict[str, str]:
 def git_commit() -> str:
     """The commit of the code, marked when files differ from it; empty outside a git checkout."""
     place = Path(__file__).resolve().parent
-    command = ["git", "-C", str(place), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    command = [
+        "git",
+        "-C",
+        str(place),
+        "describe",
+        "--always",
+        "--dirty",
+        "--abbrev=40",
+        "--exclude=*",
+    ]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
@@ -39,7 +48,11 @@ def finals(folder: Path) -> dict[str, float]:
     """The last value of every logged metric."""
     last: dict[str, float] = {}
     for row in read_rows(folder / "metrics.csv"):
-        last |= {key: float(value) for key, value in row.items() if value and key not in ("step", "epoch")}
+        last |= {
+            key: float(value)
+            for key, value in row.items()
+            if value and key not in ("step", "epoch")
+        }
     return last
 
 
@@ -58,11 +71,15 @@ def curves(folder: Path, title: str) -> None:
         return
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(4.5 * min(len(series), 3), 3.4 * -(-len(series) // 3)), layout="constrained")
+    figure = Figure(
+        figsize=(4.5 * min(len(series), 3), 3.4 * -(-len(series) // 3)), layout="constrained"
+    )
     figure.suptitle(title)
     colors: dict[str, Any] = {"train": "tab:blue", "val": "tab:orange"}
     for place, (name, stages) in enumerate(series.items(), 1):
-        axes = figure.add_subplot(-(-len(series) // 3), min(len(series), 3), place, xlabel="step", title=name)
+        axes = figure.add_subplot(
+            -(-len(series) // 3), min(len(series), 3), place, xlabel="step", title=name
+        )
         for stage, (steps, values) in stages.items():
             marker = "o" if len(steps) < 40 else ""
             axes.plot(steps, values, marker=marker, ms=3, lw=1.2, color=colors[stage], label=stage)

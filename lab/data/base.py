@@ -1,0 +1,179 @@
+"""The base of all data modules: three sets of tensors in, three loaders of whole batches out.
+
+A batch is one indexing operation on tensors in memory. Which samples are in it depends on (seed, epoch) alone,
+never on workers, processes or the global random state, and several processes share each global batch.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from lab.errors import LabError
+
+Batch = tuple[Tensor, ...]
+
+
+class TensorSet(Dataset[Batch]):
+    """Tensors of equal length as a data set that is indexed by whole batches."""
+
+    def __init__(self, *tensors: Tensor) -> None:
+        assert len({len(tensor) for tensor in tensors}) == 1
+        self.tensors = tensors
+
+    def __len__(self) -> int:
+        return len(self.tensors[0])
+
+    def __getitem__(self, index: int) -> Batch:
+        return tuple(tensor[index] for tensor in self.tensors)
+
+    def __getitems__(self, indices: Sequence[int]) -> Batch:
+        rows = torch.as_tensor(indices)
+        return tuple(tensor[rows] for tensor in self.tensors)
+
+
+def as_it_is(batch: Any) -> Any:
+    """The collate function of sets that give whole batches."""
+    return batch
+
+
+class BatchIndices:
+    """Which samples each batch holds: a batch sampler for one of several processes.
+
+    Global batch k is a slice of the epoch's permutation; process `rank` takes every `world_size`-th of it. The last
+    global batch is as small as it comes, but never smaller than the number of processes: then it joins the one before,
+    so that all processes take the same number of steps. Nothing is dropped or repeated.
+
+    Raises:
+        LabError: fewer samples than processes.
+    """
+
+    def __init__(
+        self,
+        count: int,
+        batch_size: int,
+        *,
+        shuffle: bool,
+        seed: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        if count < world_size:
+            raise LabError(f"{count} samples can't be shared by {world_size} processes: use fewer devices")
+        self.count, self.shuffle, self.seed = count, shuffle, seed
+        self.rank, self.world_size = rank, world_size
+        self.step = batch_size * world_size
+        self.epoch = 0
+        tail = count % self.step
+        self.batches = max(count // self.step + (tail >= world_size), 1)
+
+    @property
+    def sampler(self) -> "BatchIndices":
+        """Lightning looks here for `set_epoch`."""
+        return self
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.batches
+
+    def span(self, batch: int) -> tuple[int, int]:
+        """Start and end of a global batch in the permutation."""
+        return batch * self.step, self.count if batch == self.batches - 1 else (batch + 1) * self.step
+
+    def global_size(self, batch: int) -> int:
+        """Samples of a batch over all processes."""
+        start, end = self.span(batch)
+        return end - start
+
+    def local_size(self, batch: int) -> int:
+        """Samples of a batch in this process."""
+        return len(range(*self.span(batch))[self.rank :: self.world_size])
+
+    def __iter__(self) -> Iterator[list[int]]:
+        generator = torch.Generator().manual_seed((self.seed << 32) + self.epoch)
+        order = torch.randperm(self.count, generator=generator) if self.shuffle else torch.arange(self.count)
+        for batch in range(self.batches):
+            start, end = self.span(batch)
+            yield order[start + self.rank : end : self.world_size].tolist()
+
+
+class LabData(pl.LightningDataModule):
+    """Subclasses state their facts in `__init__` and fill the three sets in `setup`.
+
+    Facts are known before any file is read: `input_shape`, and `num_classes` or `output_shape`.
+
+    Attributes:
+        batch_transform: from a batch of the set to what the net sees, at every stage, on the device.
+        train_transform: augmentation of a training batch, after it, on the device.
+
+    Raises:
+        LabError: a batch size below 1 or a negative number of workers.
+    """
+
+    train_set: TensorSet
+    val_set: TensorSet
+    test_set: TensorSet
+    batch_transform: Callable[[Batch], Batch] | None = None
+    train_transform: Callable[[Batch], Batch] | None = None
+
+    def __init__(self, *, batch_size: int = 128, num_workers: int = 0) -> None:
+        super().__init__()
+        if batch_size < 1:
+            raise LabError(f"--data.batch_size {batch_size}: a batch has at least 1 sample")
+        if num_workers < 0:
+            raise LabError(f"--data.num_workers {num_workers}: choose 0 (none) or more")
+        self.batch_size = batch_size
+        self.num_workers = num_workers
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        return self.loader(self.train_set, shuffle=True)
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        return self.loader(self.val_set, shuffle=False)
+
+    def test_dataloader(self) -> DataLoader[Batch]:
+        return self.loader(self.test_set, shuffle=False)
+
+    def predict_dataloader(self) -> DataLoader[Batch]:
+        return self.test_dataloader()
+
+    def loader(self, samples: TensorSet, *, shuffle: bool) -> DataLoader[Batch]:
+        """A loader of whole batches; every process gets its share of each."""
+        trainer = self.trainer
+        indices = BatchIndices(
+            len(samples),
+            self.batch_size,
+            shuffle=shuffle,
+            seed=int(os.environ.get("PL_GLOBAL_SEED", 0)),
+            rank=trainer.global_rank if trainer else 0,
+            world_size=trainer.world_size if trainer else 1,
+        )
+        return DataLoader(
+            samples,
+            batch_sampler=indices,
+            collate_fn=as_it_is,
+            num_workers=self.num_workers,
+            persistent_workers=self.num_workers > 0,
+            pin_memory=torch.cuda.is_available(),
+            # Its own, so that making an iterator leaves the global random state alone.
+            generator=torch.Generator(),
+        )
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        """Move a batch; on the CPU there is nothing to move, and looking for it would cost a tenth of a step."""
+        if device.type == "cpu":
+            return batch
+        return super().transfer_batch_to_device(batch, device, dataloader_idx)
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        if self.batch_transform is not None:
+            batch = self.batch_transform(batch)
+        if self.train_transform is not None and self.trainer is not None and self.trainer.training:
+            batch = self.train_transform(batch)
+        return batch
