@@ -1,7 +1,7 @@
 """The base of all data modules: three sets of tensors in, three loaders of whole batches out.
 
-A batch is one indexing operation on tensors in memory. Which samples are in it depends on (seed, epoch) alone,
-never on workers, processes or the global random state, and several processes share each global batch.
+A batch is one indexing operation on tensors in memory. Which samples are in it depends on (seed, epoch)
+alone, never on workers, processes or the global random state; several processes share each global batch.
 """
 
 import os
@@ -44,9 +44,9 @@ def as_it_is(batch: Any) -> Any:
 class BatchIndices:
     """Which samples each batch holds: a batch sampler for one of several processes.
 
-    Global batch k is a slice of the epoch's permutation; process `rank` takes every `world_size`-th of it. The last
-    global batch is as small as it comes, but never smaller than the number of processes: then it joins the one before,
-    so that all processes take the same number of steps. Nothing is dropped or repeated.
+    Global batch k is a slice of the epoch's permutation; process `rank` takes every `world_size`-th of it.
+    The last global batch is as small as it comes, but never smaller than the number of processes: then it
+    joins the one before, so that all take the same number of steps. Nothing is dropped or repeated.
 
     Raises:
         LabError: fewer samples than processes.
@@ -63,7 +63,9 @@ class BatchIndices:
         world_size: int = 1,
     ) -> None:
         if count < world_size:
-            raise LabError(f"{count} samples can't be shared by {world_size} processes: use fewer devices")
+            raise LabError(
+                f"{count} samples can't be shared by {world_size} processes: use fewer devices"
+            )
         self.count, self.shuffle, self.seed = count, shuffle, seed
         self.rank, self.world_size = rank, world_size
         self.step = batch_size * world_size
@@ -84,7 +86,9 @@ class BatchIndices:
 
     def span(self, batch: int) -> tuple[int, int]:
         """Start and end of a global batch in the permutation."""
-        return batch * self.step, self.count if batch == self.batches - 1 else (batch + 1) * self.step
+        return batch * self.step, self.count if batch == self.batches - 1 else (
+            batch + 1
+        ) * self.step
 
     def global_size(self, batch: int) -> int:
         """Samples of a batch over all processes."""
@@ -97,7 +101,11 @@ class BatchIndices:
 
     def __iter__(self) -> Iterator[list[int]]:
         generator = torch.Generator().manual_seed((self.seed << 32) + self.epoch)
-        order = torch.randperm(self.count, generator=generator) if self.shuffle else torch.arange(self.count)
+        order = (
+            torch.randperm(self.count, generator=generator)
+            if self.shuffle
+            else torch.arange(self.count)
+        )
         for batch in range(self.batches):
             start, end = self.span(batch)
             yield order[start + self.rank : end : self.world_size].tolist()
@@ -165,8 +173,10 @@ class LabData(pl.LightningDataModule):
             generator=torch.Generator(),
         )
 
-    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
-        """Move a batch; on the CPU there is nothing to move, and looking for it would cost a tenth of a step."""
+    def transfer_batch_to_device(
+        self, batch: Any, device: torch.device, dataloader_idx: int
+    ) -> Any:
+        """Move a batch; on the CPU nothing moves, and searching it would cost a tenth of a step."""
         if device.type == "cpu":
             return batch
         return super().transfer_batch_to_device(batch, device, dataloader_idx)

@@ -72,11 +72,17 @@ class Classification(pl.LightningModule):
             "schedule": schedule,
             "warmup": warmup,
         }
-        self.metrics = nn.ModuleDict({stage: self.build_metrics(num_classes) for stage in ("val", "test")})
+        self.metrics = nn.ModuleDict(
+            {stage: self.build_metrics(num_classes) for stage in ("val", "test")}
+        )
 
     def build_metrics(self, num_classes: int) -> nn.ModuleDict:
         """Metrics of one stage, exact over uneven batches and processes."""
-        options: dict[str, Any] = {"num_classes": num_classes, "average": "micro", "validate_args": False}
+        options: dict[str, Any] = {
+            "num_classes": num_classes,
+            "average": "micro",
+            "validate_args": False,
+        }
         return nn.ModuleDict(
             {
                 "loss": MeanMetric(),

@@ -207,7 +207,11 @@ class LabCLI(LightningCLI):
         if not self.trainer.is_global_zero:
             return
         finals = report.finals(self.path)
-        baselines = model.baselines(data) if hasattr(model, "baselines") and hasattr(data, "test_set") else {}
+        baselines = (
+            model.baselines(data)
+            if hasattr(model, "baselines") and hasattr(data, "test_set")
+            else {}
+        )
         measured = {key: value for key, value in finals.items() if not key.startswith("train/")}
         tested = {key: value for key, value in measured.items() if key.startswith("test/")}
         print(report.table(tested or measured, baselines))

@@ -84,7 +84,9 @@ def options(maker: ast.FunctionDef) -> dict[str, str]:
         *zip(names.kwonlyargs, names.kw_defaults, strict=True),
     ]
     return {
-        argument.arg: " = ".join(ast.unparse(node) for node in (argument.annotation, default) if node)
+        argument.arg: " = ".join(
+            ast.unparse(node) for node in (argument.annotation, default) if node
+        )
         for argument, default in pairs
         if default is not None
     }

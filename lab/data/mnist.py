@@ -1,0 +1,214 @@
+"""MNIST and its relatives in the same file format: 28x28 grey images of ten classes.
+
+Shapes: in memory uint8; a batch on the device is float (B, 1, 28, 28), standardised, and labels (B,).
+Split: the last 5000 training images are for validation, the published test part is the test.
+"""
+
+import gzip
+import struct
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lab.data.augment import Augmentation, erase, flip, for_images, rotate_scale, shift
+from lab.data.base import Batch, LabData, TensorSet
+from lab.data.download import RemoteFile, data_folder, fetch
+from lab.errors import LabError
+
+VAL = 5000
+FILES = (
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+)
+
+
+def read_idx(path: Path) -> Tensor:
+    """The uint8 array of an idx file, packed with gzip or not, in its own shape.
+
+    Raises:
+        LabError: the file is damaged or not in this format.
+    """
+    try:
+        content = path.read_bytes()
+        content = gzip.decompress(content) if path.suffix == ".gz" else content
+        zeros, kind, dimensions = struct.unpack(">HBB", content[:4])
+        shape = struct.unpack(f">{dimensions}I", content[4 : 4 + 4 * dimensions])
+        if zeros != 0 or kind != 8:
+            raise ValueError("not an idx file of bytes")
+        values = np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions).reshape(shape)
+    except (ValueError, struct.error, EOFError, OSError) as error:
+        raise LabError(f"{path}: damaged ({error}); delete it, then run again.") from error
+    return torch.from_numpy(values.copy())
+
+
+class Standardise:
+    """Bytes to floats of mean 0 and deviation 1 over the training images; keeps the labels."""
+
+    def __init__(self, mean: float, std: float) -> None:
+        self.scale, self.offset = 1 / (255 * std), -mean / std
+
+    def __call__(self, batch: Batch) -> Batch:
+        images, *rest = batch
+        return images.float().mul_(self.scale).add_(self.offset), *rest
+
+
+def remote_files(facts: dict[str, tuple[int, str]], mirrors: tuple[str, ...]) -> list[RemoteFile]:
+    """The four packed files of a data set; `facts` has size and SHA-256 by name."""
+    return [
+        RemoteFile(f"{name}.gz", *facts[name], tuple(f"{mirror}{name}.gz" for mirror in mirrors))
+        for name in FILES
+    ]
+
+
+def fetch_idx(files: list[RemoteFile], folder: Path) -> None:
+    """Make sure that each file is there, packed or unpacked."""
+    for file in files:
+        if not (folder / file.name.removesuffix(".gz")).is_file():
+            fetch(file, folder)
+
+
+def read_sets(folder: Path) -> tuple[TensorSet, TensorSet, TensorSet]:
+    """Training, validation and test sets from the four idx files below `folder`."""
+    packed = {name: folder / f"{name}.gz" for name in FILES}
+    arrays = [read_idx(p if p.is_file() else folder / name) for name, p in packed.items()]
+    images, labels, test_images, test_labels = arrays
+    return cut(images[:, None], labels.long(), test_images[:, None], test_labels.long())
+
+
+def cut(
+    images: Tensor, labels: Tensor, test_images: Tensor, test_labels: Tensor
+) -> tuple[TensorSet, TensorSet, TensorSet]:
+    """The last VAL training images become the validation set."""
+    train = TensorSet(images[:-VAL], labels[:-VAL])
+    return train, TensorSet(images[-VAL:], labels[-VAL:]), TensorSet(test_images, test_labels)
+
+
+class MNIST(LabData):
+    """70 000 handwritten digits of 500 writers, 28x28 pixels, 10 classes; downloaded (11 MB).
+
+    Source: LeCun, Cortes, Burges; test writers are not in training (CC BY-SA 3.0).
+
+    Args:
+        augment: random shifts of up to 2 pixels, rotations and scalings of the training images.
+    """
+
+    FILES = remote_files(
+        {
+            FILES[0]: (9912422, "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"),
+            FILES[1]: (28881, "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"),
+            FILES[2]: (1648877, "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"),
+            FILES[3]: (4542, "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"),
+        },
+        (
+            "https://ossci-datasets.s3.amazonaws.com/mnist/",
+            "https://storage.googleapis.com/cvdf-datasets/mnist/",
+        ),
+    )
+
+    def __init__(
+        self, *, batch_size: int = 128, num_workers: int = 0, augment: bool = False
+    ) -> None:
+        super().__init__(batch_size=batch_size, num_workers=num_workers)
+        self.input_shape = (1, 28, 28)
+        self.num_classes = 10
+        self.class_names = tuple("0123456789")
+        self.batch_transform = Standardise(0.1307, 0.3081)
+        chain: list[Augmentation] = [rotate_scale(degrees=10, scale=0.1), shift(2)]
+        self.train_transform = for_images(chain) if augment else None
+
+    def prepare_data(self) -> None:
+        fetch_idx(self.FILES, data_folder() / "MNIST" / "raw")
+
+    def setup(self, stage: str) -> None:
+        sets = read_sets(data_folder() / "MNIST" / "raw")
+        self.train_set, self.val_set, self.test_set = sets
+
+
+class FashionMNIST(LabData):
+    """70 000 pieces of clothing, 28x28 pixels, 10 classes; downloaded (30 MB).
+
+    Source: Xiao, Rasul, Vollgraf 2017, Zalando (MIT).
+
+    Args:
+        augment: training images are mirrored, shifted by up to 2 pixels and lose a square.
+    """
+
+    FILES = remote_files(
+        {
+            FILES[0]: (
+                26421880,
+                "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+            ),
+            FILES[1]: (29515, "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845"),
+            FILES[2]: (4422102, "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073"),
+            FILES[3]: (5148, "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5"),
+        },
+        (
+            "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+            "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
+        ),
+    )
+
+    def __init__(
+        self, *, batch_size: int = 128, num_workers: int = 0, augment: bool = False
+    ) -> None:
+        super().__init__(batch_size=batch_size, num_workers=num_workers)
+        self.input_shape = (1, 28, 28)
+        self.num_classes = 10
+        self.class_names = ("T-shirt", "trouser", "pullover", "dress", "coat") + (
+            "sandal", "shirt", "sneaker", "bag", "boot",
+        )  # fmt: skip
+        self.batch_transform = Standardise(0.2860, 0.3530)
+        self.train_transform = for_images([flip(), shift(2), erase(8)]) if augment else None
+
+    def prepare_data(self) -> None:
+        fetch_idx(self.FILES, data_folder() / "FashionMNIST" / "raw")
+
+    def setup(self, stage: str) -> None:
+        sets = read_sets(data_folder() / "FashionMNIST" / "raw")
+        self.train_set, self.val_set, self.test_set = sets
+
+
+class KMNIST(LabData):
+    """70 000 cursive Japanese characters, 28x28 pixels, 10 classes; downloaded (21 MB).
+
+    Source: Clanuwat et al., "Deep learning for classical Japanese literature", 2018 (CC BY-SA 4.0).
+
+    Args:
+        augment: random shifts of up to 2 pixels, rotations and scalings of the training images.
+    """
+
+    FILES = remote_files(
+        {
+            FILES[0]: (
+                18165135,
+                "51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4",
+            ),
+            FILES[1]: (29497, "e38f9ebcd0f3ebcdec7fc8eabdcdaef93bb0df8ea12bee65224341c8183d8e17"),
+            FILES[2]: (3041136, "edd7a857845ad6bb1d0ba43fe7e794d164fe2dce499a1694695a792adfac43c5"),
+            FILES[3]: (5120, "20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c"),
+        },
+        ("http://codh.rois.ac.jp/kmnist/dataset/kmnist/",),
+    )
+
+    def __init__(
+        self, *, batch_size: int = 128, num_workers: int = 0, augment: bool = False
+    ) -> None:
+        super().__init__(batch_size=batch_size, num_workers=num_workers)
+        self.input_shape = (1, 28, 28)
+        self.num_classes = 10
+        self.class_names = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
+        self.batch_transform = Standardise(0.1918, 0.3483)
+        chain: list[Augmentation] = [rotate_scale(degrees=10, scale=0.1), shift(2)]
+        self.train_transform = for_images(chain) if augment else None
+
+    def prepare_data(self) -> None:
+        fetch_idx(self.FILES, data_folder() / "KMNIST" / "raw")
+
+    def setup(self, stage: str) -> None:
+        sets = read_sets(data_folder() / "KMNIST" / "raw")
+        self.train_set, self.val_set, self.test_set = sets
