@@ -51,17 +51,28 @@ def shift(pixels: int) -> Augmentation:
     return transform
 
 
-def rotate_scale(*, degrees: float = 0.0, scale: float = 0.0, shear: float = 0.0) -> Augmentation:
-    """Rotate, scale by 1 - scale to 1 + scale and shear each image about its centre, bilinear."""
+def affine(
+    *, degrees: float = 0.0, scale: float = 0.0, shear: float = 0.0, move: float = 0.0
+) -> Augmentation:
+    """Rotate, scale, shear and move each image about its centre, bilinear.
+
+    Args:
+        degrees: largest rotation each way.
+        scale: largest relative change of size, 0.1 for 0.9 to 1.1.
+        shear: largest sideways slant, as a share of the height.
+        move: largest move each way, as a share of the side.
+    """
 
     def transform(images: Tensor) -> Tensor:
         count, device = len(images), images.device
         angle = uniform(count, math.radians(degrees), device)
         size = 1 + uniform(count, scale, device)
         slant = uniform(count, shear, device)
-        cos, sin, zero = angle.cos() / size, angle.sin() / size, torch.zeros_like(angle)
-        first = torch.stack([cos, slant * cos - sin, zero], dim=1)
-        second = torch.stack([sin, slant * sin + cos, zero], dim=1)
+        # The grid runs from -1 to 1, so a whole side is 2.
+        right, down = uniform(count, 2 * move, device), uniform(count, 2 * move, device)
+        cos, sin = angle.cos() / size, angle.sin() / size
+        first = torch.stack([cos, slant * cos - sin, right], dim=1)
+        second = torch.stack([sin, slant * sin + cos, down], dim=1)
         matrices = torch.stack([first, second], dim=1).to(images.dtype)
         grid = F.affine_grid(matrices, list(images.shape), align_corners=False)
         return F.grid_sample(images, grid, padding_mode="border", align_corners=False)

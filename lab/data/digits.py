@@ -8,7 +8,7 @@ digits, as packaged by scikit-learn (CC BY 4.0).
 import numpy as np
 import torch
 
-from lab.data.augment import for_images, rotate_scale, shift
+from lab.data.augment import affine, for_images
 from lab.data.base import LabData, TensorSet
 from lab.data.packaged import packaged
 
@@ -24,7 +24,7 @@ class Digits(LabData):
     Args:
         by_position: cut the file in its order instead, which comes in runs of one hand after another:
             a harder test, nearer to new writers.
-        augment: small random shifts, rotations and scalings of the training images.
+        augment: small random rotations, scalings and moves of the training images.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Digits(LabData):
         self.num_classes = 10
         self.class_names = tuple("0123456789")
         self.by_position = by_position
-        chain = [rotate_scale(degrees=8, scale=0.1), shift(1)]
+        chain = [affine(degrees=8, scale=0.1, move=0.06)]
         self.train_transform = for_images(chain) if augment else None
 
     def setup(self, stage: str) -> None:

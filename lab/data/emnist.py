@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from lab.data.augment import for_images, rotate_scale, shift
+from lab.data.augment import affine, for_images
 from lab.data.base import LabData, TensorSet
 from lab.data.download import RemoteFile, data_folder, fetch
 from lab.data.mnist import Standardise, cut, read_idx
@@ -46,7 +46,7 @@ class EMNIST(LabData):
 
     Args:
         split: byclass (62 classes), bymerge, balanced (47), letters (26), digits or mnist (10).
-        augment: random shifts, rotations and scalings of the training images.
+        augment: random rotations, scalings and moves of the training images.
 
     Raises:
         LabError: an unknown split.
@@ -69,7 +69,7 @@ class EMNIST(LabData):
         self.class_names = tuple(SPLITS[split])
         self.num_classes = len(self.class_names)
         self.batch_transform = Standardise(0.1736, 0.3317)
-        chain = [rotate_scale(degrees=10, scale=0.1), shift(2)]
+        chain = [affine(degrees=10, scale=0.1, move=0.07)]
         self.train_transform = for_images(chain) if augment else None
 
     def path(self, part: str, what: str) -> Path:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lab.data.augment import Augmentation, erase, flip, for_images, rotate_scale, shift
+from lab.data.augment import affine, erase, flip, for_images, shift
 from lab.data.base import Batch, LabData, TensorSet
 from lab.data.download import RemoteFile, data_folder, fetch
 from lab.errors import LabError
@@ -93,7 +93,7 @@ class MNIST(LabData):
     Source: LeCun, Cortes, Burges; test writers are not in training (CC BY-SA 3.0).
 
     Args:
-        augment: random shifts of up to 2 pixels, rotations and scalings of the training images.
+        augment: random rotations, scalings and moves of the training images.
     """
 
     FILES = remote_files(
@@ -117,7 +117,7 @@ class MNIST(LabData):
         self.num_classes = 10
         self.class_names = tuple("0123456789")
         self.batch_transform = Standardise(0.1307, 0.3081)
-        chain: list[Augmentation] = [rotate_scale(degrees=10, scale=0.1), shift(2)]
+        chain = [affine(degrees=10, scale=0.1, move=0.07)]
         self.train_transform = for_images(chain) if augment else None
 
     def prepare_data(self) -> None:
@@ -179,7 +179,7 @@ class KMNIST(LabData):
     Source: Clanuwat et al., "Deep learning for classical Japanese literature", 2018 (CC BY-SA 4.0).
 
     Args:
-        augment: random shifts of up to 2 pixels, rotations and scalings of the training images.
+        augment: random rotations, scalings and moves of the training images.
     """
 
     FILES = remote_files(
@@ -203,7 +203,7 @@ class KMNIST(LabData):
         self.num_classes = 10
         self.class_names = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
         self.batch_transform = Standardise(0.1918, 0.3483)
-        chain: list[Augmentation] = [rotate_scale(degrees=10, scale=0.1), shift(2)]
+        chain = [affine(degrees=10, scale=0.1, move=0.07)]
         self.train_transform = for_images(chain) if augment else None
 
     def prepare_data(self) -> None:

@@ -115,7 +115,7 @@ class Classification(pl.LightningModule):
         if stage == "train":
             log_training_loss(self, loss)
             return loss, logits
-        metrics = self.metrics[stage]
+        metrics: Any = self.metrics[stage]
         metrics["loss"].update(loss, len(y))
         metrics["accuracy"].update(logits, y)
         metrics["top_k_accuracy"].update(logits, y)

@@ -89,7 +89,7 @@ class Regression(pl.LightningModule):
         if stage == "train":
             log_training_loss(self, loss)
             return loss, predicted
-        metrics = self.metrics[stage]
+        metrics: Any = self.metrics[stage]
         metrics["loss"].update(loss, len(y))
         metrics["rmse"].update(predicted.flatten(), y.flatten())
         metrics["r2"].update(predicted.flatten(), y.flatten())

@@ -54,7 +54,7 @@ class CNN(nn.Module):
         if not 0 <= dropout < 1:
             raise ValueError(f"--model.net.dropout {dropout}: choose 0 to below 1")
         channels, height, image_width = input_shape
-        stages = []
+        stages: list[nn.Module] = []
         for stage in range(depth):
             wide = width * 2**stage
             # The first convolution sees few channels, so it may be the only one at full size.

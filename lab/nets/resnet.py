@@ -5,7 +5,6 @@ Source: He, Zhang, Ren, Sun, "Identity mappings in deep residual networks", 2016
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 
 from lab.nets.cnn import check_image
@@ -25,8 +24,8 @@ class _Block(nn.Module):
             nn.Conv2d(channels_in, channels, 3, stride=stride, padding=1, bias=False),
             nn.BatchNorm2d(channels),
             make_activation(activation),
-            nn.Conv2d(channels, channels, 3, padding=1, bias=False),
         )
+        self.last = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
         same = channels_in == channels and stride == 1
         self.shortcut = (
             nn.Conv2d(channels_in, channels, 1, stride=stride, bias=False)
@@ -36,7 +35,7 @@ class _Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         entered = self.enter(x)
-        branch = self.branch(entered)
+        branch = self.last(self.branch(entered))
         if not self.skip:
             return branch
         return branch + (x if self.shortcut is None else self.shortcut(entered))
@@ -79,10 +78,10 @@ class ResNet(nn.Module):
         if zero_init and not skip:
             raise ValueError("--model.net.zero_init without skip connections would output zeros")
         channels = width
-        blocks: list[nn.Module] = []
+        blocks: list[_Block] = []
         for stage in range(3):
-            for block in range(depth):
-                stride = 2 if stage > 0 and block == 0 else 1
+            for place in range(depth):
+                stride = 2 if stage > 0 and place == 0 else 1
                 wide = width * 2**stage
                 blocks.append(
                     _Block(channels, wide, stride=stride, activation=activation, skip=skip)
@@ -96,9 +95,8 @@ class ResNet(nn.Module):
             if isinstance(module, nn.Conv2d):
                 initialise(module, "he", activation)
         if zero_init:
-            with torch.no_grad():
-                for module in self.blocks:
-                    module.branch[-1].weight.zero_()
+            for block in blocks:
+                nn.init.zeros_(block.last.weight)
 
     def forward(self, images: Tensor) -> Tensor:
         features = self.leave(self.blocks(self.stem(images)))

@@ -88,7 +88,7 @@ class UnevenBatches(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
         sampler = getattr(trainer.train_dataloader, "batch_sampler", None)
-        if hasattr(sampler, "global_size"):
+        if sampler is not None and hasattr(sampler, "global_size"):
             self.scale = (
                 sampler.local_size(batch_idx) * trainer.world_size / sampler.global_size(batch_idx)
             )

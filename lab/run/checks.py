@@ -3,32 +3,39 @@
 What reaches the parser is then unambiguous, and a typing mistake gets a short answer.
 """
 
+import copy
 import inspect
 from typing import Any
 
 from lab.errors import LabError, nearest
 from lab.run import names
-from lab.run.options import DEFAULTS, Options
+from lab.run.options import Options
 
 GROUPS = ("data", "model", "trainer", "checkpoint")
 PLAIN = ("seed_everything", "compile", "ckpt_path", "weights_only", "return_predictions", "verbose")
 
 
 def normalise(options: Options) -> None:
-    """Replace short names by import paths and refuse unknown options, in configs and settings."""
+    """Fill in defaults, replace short names by import paths and refuse unknown options."""
+    settings = dict(options.settings)
+    if not options.configs and not {"data", "model", "model.net"} & set(settings):
+        options.configs.append(copy.deepcopy(options.defaults))
     for group in ("data", "model"):
-        if group not in dict(options.settings) and not any(
-            group in config for config in options.configs
-        ):
-            options.configs.insert(0, {group: DEFAULTS[group]})
+        if group not in settings and not any(group in config for config in options.configs):
+            options.configs.insert(0, {group: options.defaults[group]["class_path"]})
     options.model = names.load(names.resolve("models", options.chosen("model")))
     takes = names.roles(options.model)
     if "net" in takes and not given(options, "net"):
-        options.configs.insert(1, {"model": {"init_args": {"net": DEFAULTS["net"]}}})
+        net = options.defaults["model"]["init_args"]["net"]["class_path"]
+        options.configs.insert(0, {"model": {"init_args": {"net": net}}})
     for config in options.configs:
         check_keys("", config, [*GROUPS, *PLAIN])
         normalise_group(config, "data", "data", {})
         normalise_group(config, "model", "models", takes)
+    # A config that sets an argument of the model must say of which class.
+    for config in options.configs:
+        if "model" in config:
+            config["model"].setdefault("class_path", names.resolve("models", options.chosen("model")))
     options.settings = [normalise_setting(key, value, takes) for key, value in options.settings]
     check_settings(options, takes)
 

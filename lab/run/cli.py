@@ -130,7 +130,7 @@ class LabCLI(LightningCLI):
         quiet = {"enable_model_summary": False, "use_distributed_sampler": False}
         trainer = super().instantiate_trainer(**fixed, **quiet)
         if trainer.world_size > 1:
-            trainer.callbacks.insert(0, UnevenBatches())
+            trainer.callbacks.insert(0, UnevenBatches())  # type: ignore[attr-defined]
         return trainer
 
     def after_instantiate_classes(self) -> None:
@@ -215,7 +215,11 @@ class LabCLI(LightningCLI):
         measured = {key: value for key, value in finals.items() if not key.startswith("train/")}
         tested = {key: value for key, value in measured.items() if key.startswith("test/")}
         print(report.table(tested or measured, baselines))
-        guard = next(c for c in self.trainer.callbacks if isinstance(c, Guard))
+        guard = next(
+            c
+            for c in self.trainer.callbacks  # type: ignore[attr-defined]
+            if isinstance(c, Guard)
+        )
         seconds, cpu_seconds = guard.spent() if progress else (0.0, 0.0)
         summary: dict[str, Any] = {
             **finals,

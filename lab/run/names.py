@@ -89,7 +89,7 @@ def roles(cls: type) -> dict[str, str]:
     import torch
 
     found = {}
-    for name, hint in typing.get_type_hints(cls.__init__).items():
+    for name, hint in typing.get_type_hints(vars(cls).get("__init__", object.__init__)).items():
         options = typing.get_args(hint) if type(None) in typing.get_args(hint) else (hint,)
         for option in options:
             if typing.get_origin(option) is not collections.abc.Callable:

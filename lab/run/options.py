@@ -16,7 +16,6 @@ from lab.errors import LabError, nearest
 SUBCOMMANDS = ("fit", "validate", "test", "predict")
 FLAGS = ("--wandb", "--compile")
 WANDB_OPTIONS = ("project", "entity", "group", "tags", "log_model")
-DEFAULTS = {"data": "Digits", "model": "Classification", "net": "MLP"}
 
 
 @dataclass
@@ -31,6 +30,7 @@ class Options:
     preset: str | None = None
     settings: list[tuple[str, str]] = field(default_factory=list)
     model: type | None = None
+    defaults: dict[str, Any] = field(default_factory=dict)
 
     def arguments(self) -> list[str]:
         """What LightningCLI gets: subcommand, configs, then the settings in their order."""
@@ -39,8 +39,8 @@ class Options:
 
     def chosen(self, group: str) -> str:
         """The class that the command names for `data` or `model`, the last mention counts."""
-        name = DEFAULTS[group]
-        for config in self.configs:
+        name = ""
+        for config in [self.defaults, *self.configs]:
             value = config.get(group)
             name = (value.get("class_path", name) if isinstance(value, dict) else value) or name
         return dict(self.settings).get(group, name)
@@ -48,7 +48,7 @@ class Options:
 
 def read(words: list[str], experiments: Path) -> Options:
     """Take the words of a command line apart; presets are looked up in `experiments`."""
-    options = Options()
+    options = Options(defaults=read_config("default", experiments))
     words = list(words)
     if words and not words[0].startswith("-"):
         options.subcommand = words.pop(0)

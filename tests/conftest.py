@@ -1,0 +1,111 @@
+"""What all tests share: no network, a folder of their own, and the script called in this process."""
+
+import json
+import os
+import socket
+import struct
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lab.run.main import main
+
+ROOT = Path(__file__).resolve().parent.parent
+EXPERIMENTS = ROOT / "training" / "experiments"
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that reaches for another machine fails at once."""
+    connect = socket.socket.connect
+
+    def local_only(self: socket.socket, address: Any) -> None:
+        if self.family != socket.AF_UNIX and address[0] not in ("127.0.0.1", "localhost", "::1"):
+            raise OSError(f"tests have no network, and {address} is not this machine")
+        connect(self, address)
+
+    def local_names(host: Any, *args: Any, **kwargs: Any) -> Any:
+        if host not in (None, "127.0.0.1", "localhost", "::1", "0.0.0.0", socket.gethostname()):
+            raise socket.gaierror(f"tests have no network, so no {host}")
+        return resolve(host, *args, **kwargs)
+
+    resolve = socket.getaddrinfo
+    monkeypatch.setattr(socket.socket, "connect", local_only)
+    monkeypatch.setattr(socket, "getaddrinfo", local_names)
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Each test works in an empty folder, without the settings of whoever runs it."""
+    monkeypatch.chdir(tmp_path)
+    for name in list(os.environ):
+        if name.startswith(("WANDB_", "SLURM_", "LAB_", "PL_")):
+            monkeypatch.delenv(name)
+    return tmp_path
+
+
+@dataclass
+class Outcome:
+    """What a call of the script did."""
+
+    code: int
+    out: str
+    err: str
+    folder: Path | None
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        assert self.folder is not None, self.err
+        return json.loads((self.folder / "summary.json").read_text())
+
+
+@pytest.fixture
+def script(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Outcome]:
+    """Calls the script's `main` with the given words; the newest folder in runs/ is its run's."""
+
+    def call(*words: object) -> Outcome:
+        before = set(Path("runs").glob("*"))
+        text = [str(word) for word in words]
+        monkeypatch.setattr(sys, "argv", ["training/run_experiment.py", *text])
+        capsys.readouterr()
+        code = main(EXPERIMENTS)
+        out, err = capsys.readouterr()
+        new = set(Path("runs").glob("*")) - before
+        folder = Path(text[text.index("--run_dir") + 1]) if "--run_dir" in text else None
+        return Outcome(code, out, err, folder or (new.pop() if new else None))
+
+    return call
+
+
+QUICK = ("--trainer.max_epochs", "1", "--trainer.enable_progress_bar", "false")
+
+
+def write_idx(path: Path, array: np.ndarray) -> None:
+    """An unpacked idx file of bytes."""
+    header = struct.pack(">HBB", 0, 8, array.ndim) + struct.pack(f">{array.ndim}I", *array.shape)
+    path.write_bytes(header + array.astype(np.uint8).tobytes())
+
+
+@pytest.fixture(scope="session")
+def image_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A data folder with MNIST, FashionMNIST and KMNIST in their layout: 5400 + 300 random images."""
+    folder = tmp_path_factory.mktemp("data")
+    random = np.random.RandomState(0)
+    for name in ("MNIST", "FashionMNIST", "KMNIST"):
+        raw = folder / name / "raw"
+        raw.mkdir(parents=True)
+        for part, count in (("train", 5400), ("t10k", 300)):
+            labels = random.randint(0, 10, count)
+            images = random.randint(0, 100, (count, 28, 28))
+            # A bright bar tells the class.
+            images[np.arange(count), 2 * labels + 4] = 255
+            write_idx(raw / f"{part}-images-idx3-ubyte", images)
+            write_idx(raw / f"{part}-labels-idx1-ubyte", labels)
+    yield folder
