@@ -1,4 +1,4 @@
-"""Everything a person can get wrong has a short answer: cause first, nearest names, exit code 2 (1 while running)."""
+"""What a person can get wrong has a short answer: cause first, nearest names, code 2 (1 while running)."""
 
 import pickle
 from collections.abc import Callable
@@ -163,7 +163,9 @@ def test_damaged_data_file(
     raw.mkdir(parents=True)
     (raw / "train-images-idx3-ubyte.gz").write_bytes(b"half")
     outcome = script("--data", "MNIST", *QUICK)
-    assert outcome.code == 1 and "4 bytes, but train-images-idx3-ubyte.gz has 9912422" in outcome.err
+    assert (
+        outcome.code == 1 and "4 bytes, but train-images-idx3-ubyte.gz has 9912422" in outcome.err
+    )
     assert (raw / "train-images-idx3-ubyte.gz").read_bytes() == b"half"
 
 

@@ -35,7 +35,9 @@ def normalise(options: Options) -> None:
     # A config that sets an argument of the model must say of which class.
     for config in options.configs:
         if "model" in config:
-            config["model"].setdefault("class_path", names.resolve("models", options.chosen("model")))
+            config["model"].setdefault(
+                "class_path", names.resolve("models", options.chosen("model"))
+            )
     options.settings = [normalise_setting(key, value, takes) for key, value in options.settings]
     check_settings(options, takes)
 
