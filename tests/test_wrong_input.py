@@ -49,7 +49,7 @@ COMMANDS = [
     ("--trainer.max_epoch 3", "unknown option --trainer.max_epoch", "max_epochs"),
     ("--trainer.max_epochs x", "--trainer.max_epochs x: expected int", ""),
     ("--trainer.max_epochs -5", "--trainer.max_epochs -5", ""),
-    ("--trainer.precision 15", "--trainer.precision 15", "16-mixed"),
+    ("--trainer.precision 15", "--trainer.precision 15: expected", "16-mixed"),
     ("--trainer.accelerator quantum", "quantum", ""),
     ("--trainer.strategy dpd", "dpd", ""),
     ("--checkpoint.moniter x", "unknown option --checkpoint.moniter", "monitor"),
@@ -64,6 +64,8 @@ COMMANDS = [
     ("-c broken.yaml", "-c broken.yaml: not valid YAML", ""),
     ("-c list.yaml", "-c list.yaml: a preset is a mapping", ""),
     ("-c typo.yaml", "unknown option --data.batchsize", "batch_size"),
+    ("test", "test needs weights: --ckpt_path PATH", ""),
+    ("predict --data Digits", "predict needs weights: --ckpt_path PATH", ""),
     ("--resume nowhere", "--resume nowhere: no run there", ""),
     ("--ckpt_path none.ckpt", "none.ckpt: there is no such checkpoint", ""),
     ("test --ckpt_path text.ckpt", "text.ckpt:", ""),
@@ -127,7 +129,7 @@ def test_weights_of_another_net(script: Script) -> None:
     first = script(*QUICK, "--model.net", "Linear")
     best = first.folder / "checkpoints" / "best.ckpt"
     outcome = script("fit", "--ckpt_path", best, "--model.net", "MLP", *QUICK)
-    assert outcome.code == 1 and "weights of another net" in outcome.err
+    assert outcome.code == 2 and "weights of another net" in outcome.err
     assert len(outcome.err.strip().splitlines()) <= 6
 
 

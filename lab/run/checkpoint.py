@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,10 @@ def read(path: Path) -> dict[str, Any]:
         close = f"\nNearest: {nearest(str(path), near)}" if near else ""
         raise LabError(f"{path}: there is no such checkpoint.{close}")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            # Of a pickle that torch did not write, which is refused in the next moment.
+            warnings.filterwarnings("ignore", "Detected pickle protocol")
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise LabError(
             f"{path}: refused, it is damaged or holds objects that could run code.\n"

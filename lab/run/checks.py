@@ -12,7 +12,7 @@ from lab.run import names
 from lab.run.options import Options
 
 GROUPS = ("data", "model", "trainer", "checkpoint")
-PLAIN = ("seed_everything", "compile", "ckpt_path", "weights_only", "return_predictions", "verbose")
+PLAIN = ("seed_everything", "compile", "ckpt_path")
 
 
 def normalise(options: Options) -> None:
@@ -106,6 +106,7 @@ def check_settings(options: Options, takes: dict[str, str]) -> None:
         "trainer": list(inspect.signature(Trainer).parameters),
         "checkpoint": list(inspect.signature(ModelCheckpoint).parameters),
     }
+    facts = names.required_facts(options.model)
     for key, _ in options.settings:
         head, _, rest = key.partition(".")
         rest = rest.removeprefix("init_args.").rstrip("+")
@@ -116,6 +117,8 @@ def check_settings(options: Options, takes: dict[str, str]) -> None:
         else:
             check_keys(f"{head}.", [rest.partition(".")[0]], owners[head])
         name, _, inner = rest.partition(".")
+        if head == "model" and name in facts:
+            raise LabError(f"--model.{name} is a fact of the data: choose it by --data")
         if head == "model" and name in takes and inner:
             check_inner(
                 options, name, takes[name], inner.removeprefix("init_args.").partition(".")[0]

@@ -2,38 +2,39 @@
 
 import re
 import traceback
+from difflib import SequenceMatcher
 from pathlib import Path
 
-from lab.errors import LabError, nearest
+from lab.errors import LabError
 
 MOST_LINES = 6
 
 
 def short(message: str) -> str:
-    """The telling lines of an argument parser's message: option, value, what was expected."""
-    key = re.search(r'Parser key "([\w.]+)"', message)
-    _, inside, rest = message.partition("Errors:")
-    inner = [line.strip(" -\t") for line in rest.splitlines() if line.strip(" -\t")]
-    if key and inside and inner and "expected" in inner[0]:
-        # The parser of the class has told it already; the outer one adds where.
-        nearby = [line for line in inner[1:2] if line.startswith("Nearest")]
-        return "\n".join([f"--{key.group(1)}.{inner[0]}", *nearby])
+    """The telling lines of an argument parser's message: option, value, what was expected.
+
+    A class inside a class has a parser of its own, whose answer from here comes wrapped into the outer one's.
+    """
+    lines = [line.strip(" -\t") for line in message.splitlines() if line.strip(" -\t")]
+    keys = []
+    for place, line in enumerate(lines):
+        keys += re.findall(r'^Parser key "([\w.]+)":$', line)
+        if re.match(r"[\w.]+ .*: expected ", line):
+            nearby = [line for line in lines[place + 1 : place + 2] if line.startswith("Nearest")]
+            return "\n".join([f"--{'.'.join([*keys, line])}", *nearby])
     nested = re.search(r"NestedArg\(key='([\w.]+)', val='?(.*?)'?\)", message)
-    option = ".".join([*(key.groups() if key else ()), *(nested.groups()[:1] if nested else ())])
+    option = ".".join([*keys[:1], *(nested.groups()[:1] if nested else ())])
     value = nested.group(2) if nested else found(r"Got value: (.*)|Given value: (.*)", message)
-    classes = [
-        name
-        for name in re.findall(r"Expected an? <class '([\w.]+)'>", message)
-        if name != "NoneType"
-    ]
+    types = re.findall(r"Expected an? <class '([\w.]+)'>", message)
+    classes = [name for name in types if name != "NoneType"]
     literals = re.findall(r"Expected an? (?:typing\.)?Literal\[(.*?)\]", message)
     choices = [choice.strip(" '\"") for literal in literals for choice in literal.split(",")]
     if option and (classes or choices):
-        lines = [f"--{option} {value}: expected {' or '.join(classes) or 'one of a few words'}."]
-        if choices:
-            lines.append(f"Nearest: {nearest(value, choices)}")
-        return "\n".join(lines)
-    lines = [line.strip(" -\t") for line in message.splitlines() if line.strip(" -\t")]
+        answer = f"--{option} {value}: expected {' or '.join(classes) or 'one of a few words'}."
+        likest = sorted(
+            choices, key=lambda c: SequenceMatcher(None, value, c).ratio(), reverse=True
+        )
+        return f"{answer}\nNearest: {', '.join(likest[:9])}" if choices else answer
     return "\n".join(line[:300] for line in lines[: MOST_LINES - 1])
 
 

@@ -20,6 +20,7 @@ NOT_FOR_USERS = (
     r".*does not have many workers",
     r".*Checkpoint directory .* exists and is not empty",
     r".*The number of training batches .* is smaller than the logging interval",
+    r".*You are using a custom batch sampler `BatchIndices` for prediction",
 )
 
 
@@ -77,12 +78,14 @@ def run(chosen: options.Options, path: Path, fresh: bool) -> int:
     try:
         if fresh and folder.first_process():
             folder.write(path / "command.txt", shlex.join(["python", *sys.argv]) + "\n")
+        from lab.run import stages
         from lab.run.cli import LabCLI
 
         last = path / "checkpoints" / "last.ckpt"
         cli = LabCLI(chosen, path, last if not fresh and last.is_file() else None)
+        stages.prepare(cli)
         started = True
-        cli.start()
+        stages.run(cli)
     except KeyboardInterrupt:
         return fail(LabError(f"stopped.\nGo on with: --resume {path}"), code=1)
     except Exception as error:

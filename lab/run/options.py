@@ -33,9 +33,9 @@ class Options:
     defaults: dict[str, Any] = field(default_factory=dict)
 
     def arguments(self) -> list[str]:
-        """What LightningCLI gets: subcommand, configs, then the settings in their order."""
+        """What LightningCLI gets: configs, then the settings in their order."""
         configs = [word for config in self.configs for word in ("--config", json.dumps(config))]
-        return [self.subcommand, *configs, *(f"--{key}={value}" for key, value in self.settings)]
+        return [*configs, *(f"--{key}={value}" for key, value in self.settings)]
 
     def chosen(self, group: str) -> str:
         """The class that the command names for `data` or `model`, the last mention counts."""
@@ -137,9 +137,15 @@ def continue_run(options: Options, config: Path) -> None:
 
 
 def take_checkpoint_config(options: Options) -> None:
-    """`--ckpt_path` alone is enough: the checkpoint knows the configuration that made it."""
+    """`--ckpt_path` alone is enough: the checkpoint knows the configuration that made it.
+
+    Raises:
+        LabError: a subcommand other than fit has no checkpoint, or the checkpoint is not usable.
+    """
     path = dict(options.settings).get("ckpt_path")
     if path is None:
+        if options.subcommand != "fit":
+            raise LabError(f"{options.subcommand} needs weights: --ckpt_path PATH")
         return
     from lab.run import checkpoint
 

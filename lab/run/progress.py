@@ -1,8 +1,16 @@
-"""Lightning's progress bar, refreshed by the clock: ten times a second however short a step is."""
+"""How far training is: a bar refreshed by the clock, or a line per epoch where there is no terminal."""
 
+import sys
 import time
 
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import ProgressBar as Progress
 from pytorch_lightning.callbacks import TQDMProgressBar
+
+
+def progress() -> Progress:
+    """What suits the place that errors are written to."""
+    return ProgressBar() if sys.stderr.isatty() else EpochLines()
 
 
 class ProgressBar(TQDMProgressBar):
@@ -27,3 +35,15 @@ class ProgressBar(TQDMProgressBar):
             for key, value in super().get_metrics(trainer, pl_module).items()
             if key != "v_num"
         }
+
+
+class EpochLines(Progress):
+    """One line per epoch, for files and pipes, in which the frames of a bar would pile up."""
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if not trainer.is_global_zero:
+            return
+        last = trainer.max_epochs if (trainer.max_epochs or -1) > 0 else "?"
+        values = {key: float(value) for key, value in trainer.progress_bar_metrics.items()}
+        shown = "  ".join(f"{key} {value:.4g}" for key, value in values.items() if "/" in key)
+        print(f"epoch {trainer.current_epoch + 1}/{last}  {shown}", file=sys.stderr)

@@ -6,6 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from lab.run import checkpoint
 from lab.run.metrics_file import read_rows
 
 
@@ -54,6 +55,18 @@ def finals(folder: Path) -> dict[str, float]:
             if value and key not in ("step", "epoch")
         }
     return last
+
+
+def at_best(folder: Path, best: Path | None) -> dict[str, float]:
+    """Validation metrics at the best checkpoint: the last ones logged up to its step."""
+    if best is None or not best.is_file():
+        return {}
+    step = checkpoint.read(best)["global_step"]
+    rows = [row for row in read_rows(folder / "metrics.csv") if int(row["step"]) <= step]
+    found: dict[str, float] = {}
+    for row in rows:
+        found |= {key: float(value) for key, value in row.items() if value and key[:4] == "val/"}
+    return found
 
 
 def curves(folder: Path, title: str) -> None:
