@@ -8,7 +8,6 @@ from typing import Any, NoReturn
 
 import pytorch_lightning as pl
 import yaml
-from jsonargparse import ActionYesNo
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.plugins.environments import SLURMEnvironment
@@ -64,7 +63,7 @@ class LabCLI(LightningCLI):
         )
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        parser.add_argument("--compile", action=ActionYesNo, default=False, help="compile the net")
+        parser.add_argument("--compile", type=bool, default=False, help="compile the net")
         parser.add_argument("--ckpt_path", type=str | None, default=None, help="weights to use")
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
         kept = {"filename": "best", "monitor": "val/loss", "mode": "min", "save_last": True}

@@ -1,5 +1,6 @@
 """Failures told in at most six lines: cause first; the rest goes to a file."""
 
+import os
 import re
 import traceback
 from difflib import SequenceMatcher
@@ -63,7 +64,9 @@ def describe(error: BaseException, folder: Path) -> str:
     if own:
         lines.append(f"at {own[-1].filename}:{own[-1].lineno}, in {own[-1].name}")
     if folder.is_dir():
-        path = folder / "error.txt"
+        # One process that fails makes the others fail; each keeps its own account.
+        rank = os.environ.get("RANK") or os.environ.get("LOCAL_RANK") or "0"
+        path = folder / ("error.txt" if rank == "0" else f"error-rank{rank}.txt")
         path.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
         lines.append(f"whole traceback: {path}")
     return "\n".join(lines)

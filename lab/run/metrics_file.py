@@ -14,8 +14,8 @@ from pytorch_lightning.utilities import rank_zero_only
 class MetricsFile(Logger):
     """Writes metrics to `<folder>/metrics.csv`.
 
-    Metrics of one step share a row. Each call leaves a complete file: a row is appended, and a step
-    that gets more metrics, or a metric that is new, rewrites the file beside and renames it.
+    Metrics of one step share a row. Each call leaves a complete file: the last row is written, or, when a
+    metric is new, the whole file beside and then renamed.
 
     Args:
         folder: the run folder.
@@ -27,6 +27,10 @@ class MetricsFile(Logger):
         self.path = Path(folder) / "metrics.csv"
         self.rows: list[dict[str, str]] = []
         self.columns = ["step", "epoch"]
+        # Whether the file holds other rows than `rows`, so that nothing can be appended to it.
+        self.stale = True
+        # Where the last row begins, in bytes.
+        self.start = 0
         if first_step is not None and self.path.is_file():
             rows = read_rows(self.path)
             self.columns = list(rows[0]) if rows else self.columns
@@ -71,13 +75,19 @@ class MetricsFile(Logger):
         else:
             self.rows.append(row)
         self.columns += new
-        if new or same_step or len(self.rows) == 1:
+        last = self.text([self.rows[-1]]).encode()
+        if new or self.stale:
+            names = dict(zip(self.columns, self.columns, strict=True))
+            before = self.text([names, *self.rows[:-1]]).encode()
             beside = self.path.with_suffix(".csv.part")
-            beside.write_text(self.text([dict(zip(self.columns, self.columns)), *self.rows]))  # noqa: B905
+            beside.write_bytes(before + last)
             os.replace(beside, self.path)
-        else:
-            with self.path.open("a") as file:
-                file.write(self.text([row]))
+            self.start, self.stale = len(before), False
+            return
+        with self.path.open("r+b") as file:
+            self.start = file.seek(self.start if same_step else 0, 0 if same_step else os.SEEK_END)
+            file.write(last)
+            file.truncate()
 
     def text(self, rows: list[dict[str, str]]) -> str:
         """Rows as lines of CSV."""

@@ -40,8 +40,14 @@ class ProgressBar(TQDMProgressBar):
 class EpochLines(Progress):
     """One line per epoch, for files and pipes, in which the frames of a bar would pile up."""
 
+    enabled = True
+
+    def disable(self) -> None:
+        """Lightning calls this on all processes but the first."""
+        self.enabled = False
+
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if not trainer.is_global_zero:
+        if not self.enabled:
             return
         last = trainer.max_epochs if (trainer.max_epochs or -1) > 0 else "?"
         values = {key: float(value) for key, value in trainer.progress_bar_metrics.items()}
