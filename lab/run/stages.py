@@ -1,5 +1,6 @@
 """What a built run does: fit and test, validate, test, predict; and the record of it."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def run(cli: LabCLI) -> None:
 
 
 def fit(cli: LabCLI) -> None:
-    """Train, then test the best checkpoint."""
+    """Train, then test the best checkpoint; within a sweep nothing may be chosen by the test."""
     announce(cli)
     trainer, resumed = cli.trainer, str(cli.resumed) if cli.resumed else None
     trainer.fit(cli.model, datamodule=cli.datamodule, ckpt_path=resumed, weights_only=True)
@@ -49,7 +50,8 @@ def fit(cli: LabCLI) -> None:
     best = getattr(trainer.checkpoint_callback, "best_model_path", "")
     if best:
         cli.model.load_state_dict(checkpoint.check_fits(cli.model, Path(best)))
-    measure(cli, "test")
+    if "WANDB_SWEEP_ID" not in os.environ:
+        measure(cli, "test")
     finish(cli, progress, Path(best) if best else None)
 
 

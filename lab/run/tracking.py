@@ -113,7 +113,7 @@ def start(path: Path, options: dict[str, Any], content: dict[str, Any]) -> Track
     print(f"W&B: offline ({reason})" if reason else f"W&B: {run.url}")
     run.define_metric("trainer/global_step")
     run.define_metric("*", step_metric="trainer/global_step", step_sync=True)
-    run.log_code(str(CODE), include_fn=is_code)
+    run.log_code(str(CODE), name="code", include_fn=is_code)
     return Tracker(experiment=run, save_dir=path, project=run.project)
 
 
