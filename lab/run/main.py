@@ -27,6 +27,9 @@ NOT_FOR_USERS = (
 def main(experiments: Path) -> int:
     """Run the command in `sys.argv`; presets are in `experiments`."""
     words = sys.argv[1:]
+    # Classes of one's own are imported from the folder in which the command is given.
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
     try:
         if "--help" in words or "-h" in words:
             print(overview.help_text(words, experiments))

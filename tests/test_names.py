@@ -1,0 +1,124 @@
+"""Short names, the facts that pass from data to model, and the help."""
+
+import inspect
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import EXPERIMENTS, ROOT, Outcome
+
+from lab.errors import LabError, nearest
+from lab.run import names, overview
+
+Script = Callable[..., Outcome]
+ROLES = ("data", "models", "nets")
+EVERY = [(role, name) for role in ROLES for name in names.index(role)]
+PAIRS = [(data, model) for data in names.index("data") for model in names.index("models")]
+
+
+@pytest.mark.parametrize(("role", "name"), EVERY)
+def test_short_name_is_its_class(role: str, name: str) -> None:
+    cls = names.load(names.resolve(role, name))
+    assert cls.__name__ == name and cls.__module__.startswith(f"lab.{role}.")
+    line = names.index(role)[name][1]
+    assert line.endswith((".", ";")) and inspect.getdoc(cls).startswith(line)
+
+
+@pytest.mark.parametrize("name", ["MLP", "SGD", "AdamW", "LBFGS"])
+def test_names_that_others_have_too_are_not_ambiguous(name: str) -> None:
+    role = "nets" if name == "MLP" else "optimizers"
+    assert names.resolve(role, name).endswith(f".{name}")
+
+
+@pytest.mark.parametrize(("data_name", "model_name"), PAIRS)
+def test_each_model_gets_its_facts_or_a_clear_answer(
+    script: Script, data_name: str, model_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = names.load(names.resolve("data", data_name))()
+    model = names.load(names.resolve("models", model_name))
+    fits = all(hasattr(data, fact) for fact in names.required_facts(model))
+    assert fits == (model_name in names.fitting_models(data))
+    seen = {}
+    original = model.__init__
+
+    def watched(self: object, *args: object, **kwargs: object) -> None:
+        seen.update(inspect.signature(original).bind(self, *args, **kwargs).arguments)
+        original(self, *args, **kwargs)
+
+    watched.__signature__ = inspect.signature(original)  # type: ignore[attr-defined]
+    watched.__annotations__ = original.__annotations__
+    monkeypatch.setattr(model, "__init__", watched)
+    # A folder of data that is not there ends the run after everything is built.
+    monkeypatch.setenv("LAB_DATA_DIR", "nowhere")
+    outcome = script("--data", data_name, "--model", model_name, "--trainer.fast_dev_run=True")
+    if fits:
+        for fact in names.required_facts(model):
+            given, stated = seen[fact], getattr(data, fact)
+            assert (tuple(given) if isinstance(given, list) else given) == stated, fact
+    else:
+        assert outcome.code == 2 and f"does not fit --model {model_name}" in outcome.err
+
+
+def test_fact_that_fails_is_not_passed_on_as_nothing(
+    script: Script, own_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("failing.py").write_text(
+        "from lab.data.digits import Digits\n"
+        "class Failing(Digits):\n"
+        "    @property\n"
+        "    def num_classes(self):\n"
+        "        return self.no_such_attribute\n"
+        "    @num_classes.setter\n"
+        "    def num_classes(self, value):\n"
+        "        pass\n"
+    )
+    monkeypatch.syspath_prepend(own_folder)
+    outcome = script("--data", "failing.Failing")
+    assert outcome.code == 2
+    assert "it states no num_classes" in outcome.err
+
+
+def test_nearest_names_ignore_case_and_fall_back_to_all() -> None:
+    assert nearest("mnist", ["MNIST", "KMNIST", "Curve"]).split(", ")[0] == "MNIST"
+    assert nearest("zzz", ["b", "a"]) == "a, b"
+
+
+def test_unknown_attribute_of_a_module() -> None:
+    with pytest.raises(LabError, match="has no Digitz"):
+        names.load("lab.data.digits.Digitz")
+
+
+def test_help_lists_everything_in_a_line_each_without_torch() -> None:
+    code = (
+        "import sys; from pathlib import Path; from lab.run.main import main\n"
+        f"sys.argv = ['x', '--help']; code = main(Path({str(EXPERIMENTS)!r}))\n"
+        "import json; print(json.dumps([code, [m for m in ('torch', 'pytorch_lightning', 'yaml') "
+        "if m in sys.modules]]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    *lines, last = done.stdout.splitlines()
+    assert json.loads(last)[0] == 0 and "torch" not in json.loads(last)[1]
+    assert "pytorch_lightning" not in json.loads(last)[1]
+    for _, name in EVERY:
+        (line,) = [line for line in lines if line.split()[:1] == [name]]
+        assert len(line.split()) > 3
+    for preset in EXPERIMENTS.glob("*.yaml"):
+        assert any(line.split()[:1] == [preset.stem] for line in lines)
+    assert max(map(len, lines)) <= 120
+
+
+@pytest.mark.parametrize(("role", "name"), EVERY)
+def test_help_of_a_class_has_its_options(role: str, name: str) -> None:
+    text = overview.details(name)
+    cls = names.load(names.resolve(role, name))
+    for option, parameter in inspect.signature(cls).parameters.items():
+        if parameter.default is not parameter.empty:
+            assert f"  {option} " in text, option
+
+
+def test_help_does_not_grow_out_of_hand() -> None:
+    assert len(overview.overview(EXPERIMENTS).splitlines()) < 120
+    assert (ROOT / "lab" / "run" / "overview.py").is_file()

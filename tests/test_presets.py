@@ -1,0 +1,56 @@
+"""Every preset and sweep runs through the script, and the embedded ones reach what they say."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import EXPERIMENTS, ROOT
+from test_script import Script
+
+PRESETS = sorted(EXPERIMENTS.glob("*.yaml"))
+SHORT = ["--trainer.limit_train_batches", "2", "--trainer.limit_val_batches", "1"]
+SHORT += ["--trainer.limit_test_batches", "1", "--trainer.max_epochs", "1"]
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda path: path.stem)
+def test_two_batches(
+    script: Script, image_files: Path, monkeypatch: pytest.MonkeyPatch, preset: Path
+) -> None:
+    monkeypatch.setenv("LAB_DATA_DIR", str(image_files))
+    outcome = script("-c", preset.stem, *SHORT)
+    assert outcome.code == 0, outcome.err
+    assert outcome.summary["steps"] in (1, 2) and outcome.summary["test/loss"] > 0
+    assert outcome.folder.name.endswith(preset.stem)
+    # One folder is one run, and the same preset by its path is the same experiment.
+    again = script("-c", preset, *SHORT)
+    assert (again.folder / "config.yaml").read_text() == (
+        outcome.folder / "config.yaml"
+    ).read_text()
+
+
+def test_curve_is_fitted_down_to_its_noise(script: Script) -> None:
+    outcome = script("-c", "curve_mlp")
+    assert outcome.code == 0, outcome.err
+    noise = 0.05
+    assert 0.9 * noise < outcome.summary["test/rmse"] < 1.1 * noise
+    assert outcome.summary["baseline/test/rmse"] > 2 * noise
+
+
+def test_sweeps_start_the_script_with_options_last() -> None:
+    for path in (ROOT / "training" / "sweeps").glob("*.yaml"):
+        sweep = yaml.safe_load(path.read_text())
+        assert (ROOT / sweep["program"]).is_file()
+        assert sweep["command"][-1] == "${args}" and "--wandb" in sweep["command"]
+        assert sweep["metric"]["name"].startswith("val/")
+
+
+def test_sweep_parameters_are_options(script: Script) -> None:
+    for path in (ROOT / "training" / "sweeps").glob("*.yaml"):
+        sweep = yaml.safe_load(path.read_text())
+        first = {
+            key: (value.get("values") or [value["min"]])[0]
+            for key, value in sweep["parameters"].items()
+        }
+        before = sweep["command"][3:-2]
+        outcome = script(*before, *[f"--{key}={value}" for key, value in first.items()], *SHORT)
+        assert outcome.code == 0, outcome.err

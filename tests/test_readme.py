@@ -1,0 +1,116 @@
+"""What README shows is run: every command, the data set, net and problem it adds, its table."""
+
+import ast
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import EXPERIMENTS, ROOT
+from test_presets import SHORT
+from test_reproducible import RUN, environment
+from test_script import Script
+
+from lab.run import names
+from lab.run.overview import overview
+
+README = (ROOT / "README.md").read_text()
+PREFIX = "python training/run_experiment.py"
+COMMANDS = sorted({line for line in README.splitlines() if line.startswith(PREFIX)})
+OWN = ("rings", "waves", "quantiles")
+
+
+def blocks() -> dict[str, str]:
+    """The modules that README shows, by name."""
+    found = re.findall(r"```python\n# (\w+)\.py\n(.*?)```", README, re.DOTALL)
+    return dict(found)
+
+
+@pytest.fixture
+def own_modules(own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """README's modules as files in the current folder, imported anew."""
+    assert tuple(blocks()) == OWN
+    for name, code in blocks().items():
+        (own_folder / f"{name}.py").write_text(code)
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+
+
+def words(command: str, run: Path) -> list[str]:
+    """The options of a command line of README, with the name of a run that exists."""
+    return [word.replace("runs/NAME", str(run)) for word in shlex.split(command)[2:]]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_command(
+    script: Script,
+    own_modules: None,
+    image_files: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+) -> None:
+    monkeypatch.setenv("LAB_DATA_DIR", str(image_files))
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    if "fsdp" in command or "--compile" in command:
+        pytest.skip("needs GPUs or a compiler: test_gpu.py and test_script.py run it")
+    options = words(command, Path("runs/earlier"))
+    if "runs/NAME" in command:
+        assert script(*SHORT, "--run_dir", "runs/earlier").code == 0
+    if "--help" in options:
+        outcome = script(*options)
+    elif "--trainer.devices" in options:
+        call = [*RUN, *options, *SHORT, "--trainer.accelerator", "cpu"]
+        done = subprocess.run(call, capture_output=True, text=True, env=environment())
+        assert done.returncode == 0, done.stderr
+        return
+    elif "--resume" in options:
+        epochs = [] if "--trainer.max_epochs" in options else ["--trainer.max_epochs", "2"]
+        outcome = script(*options, *epochs, "--trainer.limit_train_batches", "2")
+    else:
+        outcome = script(*options, *SHORT)
+    assert outcome.code == 0, outcome.err
+
+
+@pytest.mark.slow
+def test_own_classes_train_from_another_folder(own_modules: None) -> None:
+    # In a process of its own, in a folder that has nothing but the three files.
+    options = "--data rings.Rings --data.width 0.4 --model.net waves.Waves --trainer.max_epochs 30"
+    call = [*RUN, *options.split(), "--model.lr", "0.01", "--run_dir", "run"]
+    done = subprocess.run(call, capture_output=True, text=True, env=environment())
+    assert done.returncode == 0, done.stderr
+    accuracy = re.search(r"test/accuracy +([\d.]+) +([\d.]+)", done.stdout)
+    assert accuracy and float(accuracy.group(1)) > 0.95 > 0.7 > float(accuracy.group(2))
+
+
+def test_own_problem_reaches_its_quantile(script: Script, own_modules: None) -> None:
+    options = "--data Curve --model quantiles.Quantile --model.q 0.8 --model.net waves.Waves"
+    outcome = script(*options.split(), "--trainer.max_epochs", "30", "--model.lr", "0.01")
+    assert outcome.code == 0, outcome.err
+    assert outcome.summary["test/below"] == pytest.approx(0.8, abs=0.05)
+
+
+def test_own_modules_are_typed_python() -> None:
+    for code in blocks().values():
+        tree = ast.parse(code)
+        assert ast.get_docstring(tree)
+
+
+def test_table_of_problems_names_what_exists() -> None:
+    table = README.partition("## Problem types")[2].partition("\n\nCurve")[0]
+    for role in ("data", "models", "nets"):
+        for name in names.index(role):
+            assert re.search(rf"\b{name}\b", table), name
+
+
+def test_help_and_readme_agree_on_presets() -> None:
+    shown = set(re.findall(r"-c ([a-z_]+)\b(?!/)", README))
+    assert shown <= {path.stem for path in EXPERIMENTS.glob("*.yaml")}
+    text = overview(EXPERIMENTS)
+    assert all(f"  {name}" in text for name in shown)
+
+
+def test_pictures_and_links_exist() -> None:
+    for target in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (ROOT / target).is_file(), target
