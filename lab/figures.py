@@ -1,7 +1,7 @@
 """Figures as callbacks: written to the run folder, and to every logger that takes images.
 
-They collect from what `test_step` returns (the net's output) and draw once at the end of the test.
-With several processes each collects its share and the first one draws all.
+They collect from what `test_step` returns (the net's output) and draw once at the end of the test. What they
+keep does not grow with the test set. With several processes each collects its share, the first draws all.
 """
 
 import math
@@ -10,9 +10,12 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 from torch.nn import functional as F
+
+Columns = tuple[Tensor, ...]
 
 
 def save_figure(trainer: pl.Trainer, figure: Figure, name: str) -> None:
@@ -25,24 +28,37 @@ def save_figure(trainer: pl.Trainer, figure: Figure, name: str) -> None:
             logger.log_image(key=f"figures/{name}", images=[str(path)])
 
 
-class TestFigure(pl.Callback):
-    """Base of the figures of a test: `select` picks columns from each batch, `draw` gets them all.
+def class_names(trainer: pl.Trainer, num_classes: int) -> list[str]:
+    """Names of the classes, as the data module states them, else their numbers."""
+    names = getattr(trainer.datamodule, "class_names", None)  # type: ignore[attr-defined]
+    return [str(name) for name in (range(num_classes) if names is None else names)]
 
-    The first column ranks the samples; only the `most` highest are kept.
-    """
+
+def highest(parts: list[Columns], most: int) -> Columns:
+    """The `most` rows of all parts with the highest first column, in that order."""
+    columns = [torch.cat(column) for column in zip(*parts, strict=True)]
+    order = columns[0].argsort(descending=True, stable=True)[:most]
+    return tuple(column[order] for column in columns)
+
+
+class TestFigure(pl.Callback):
+    """Base of the figures of a test: `select` from each batch, `merge` batches, `draw` the result."""
 
     __test__ = False  # its name is no sign of a pytest class
 
-    def __init__(self, most: int) -> None:
-        self.most = most
-        self.kept: list[tuple[Tensor, ...]] = []
+    def __init__(self) -> None:
+        self.kept: list[Columns] = []
 
-    def select(self, x: Tensor, y: Tensor, output: Tensor) -> tuple[Tensor, ...]:
-        """Rank (B,) and any further columns (B, ...) of a batch."""
+    def select(self, x: Tensor, y: Tensor, output: Tensor) -> Columns:
+        """What to keep of a batch."""
+        raise NotImplementedError
+
+    def merge(self, parts: list[Columns]) -> Columns:
+        """What to keep of several batches or processes."""
         raise NotImplementedError
 
     def draw(self, trainer: pl.Trainer, *columns: Tensor) -> None:
-        """Make the figure from the columns without the rank."""
+        """Make the figure."""
         raise NotImplementedError
 
     def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -58,117 +74,152 @@ class TestFigure(pl.Callback):
         dataloader_idx: int = 0,
     ) -> None:
         x, y = batch
-        picked = self.select(x, y, outputs.detach().float())
-        self.kept = [self.best([*self.kept, tuple(column.cpu() for column in picked)])]
-
-    def best(self, rows: list[tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
-        """The highest ranked samples of all rows, in the order of their rank."""
-        columns = [torch.cat(column) for column in zip(*rows, strict=True)]
-        order = columns[0].argsort(descending=True, stable=True)[: self.most]
-        return tuple(column[order] for column in columns)
+        selected = self.select(x, y, outputs.detach().float())
+        self.kept = [self.merge([*self.kept, tuple(column.cpu() for column in selected)])]
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         shares: list[Any] = [self.kept]
         if trainer.world_size > 1:
             shares = [None] * trainer.world_size
             torch.distributed.all_gather_object(shares, self.kept)
-        rows = [row for share in shares for row in share]
+        parts = [part for share in shares for part in share]
         self.kept = []
-        if trainer.is_global_zero and rows:
-            self.draw(trainer, *self.best(rows)[1:])
-
-
-def class_names(trainer: pl.Trainer, num_classes: int) -> list[str]:
-    """Names of the classes, as the data module states them, else their numbers."""
-    names = getattr(trainer.datamodule, "class_names", None)  # type: ignore[attr-defined]
-    return [str(name) for name in names or range(num_classes)]
+        if trainer.is_global_zero and parts:
+            self.draw(trainer, *self.merge(parts))
 
 
 class ConfusionMatrix(TestFigure):
-    """Which class is taken for which: rows are true classes, columns predictions, in per cent."""
+    """Which class is taken for which: rows are true classes, columns predictions.
 
-    def __init__(self) -> None:
-        super().__init__(most=10**9)
+    Numbers count samples, the colour is the share of the row.
+    """
 
-    def select(self, x: Tensor, y: Tensor, output: Tensor) -> tuple[Tensor, ...]:
-        classes = torch.full_like(y, output.shape[1])
-        return torch.zeros_like(y), y, output.argmax(-1), classes
+    def select(self, x: Tensor, y: Tensor, output: Tensor) -> Columns:
+        count = output.shape[1]
+        pairs = y * count + output.argmax(-1)
+        return (torch.bincount(pairs, minlength=count**2).view(count, count),)
+
+    def merge(self, parts: list[Columns]) -> Columns:
+        return (torch.stack([table for (table,) in parts]).sum(0),)
 
     def draw(self, trainer: pl.Trainer, *columns: Tensor) -> None:
-        true, predicted, classes = columns
-        count = int(classes[0])
-        table = torch.bincount(true * count + predicted, minlength=count**2).view(count, count)
+        (table,) = columns
+        count, samples, right = len(table), int(table.sum()), int(table.trace())
         share = table / table.sum(1, keepdim=True).clamp(min=1)
         names = class_names(trainer, count)
-        side = 3 + 0.35 * count
-        figure = Figure(figsize=(side, side))
-        axes = figure.add_subplot(
-            xlabel="predicted", ylabel="true", title=f"Test confusion, {len(true)} samples"
-        )
-        axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
-        axes.set_xticks(range(count), names, rotation=90 if max(map(len, names)) > 2 else 0)
-        axes.set_yticks(range(count), names)
-        if count <= 30:
-            for row, column in table.nonzero().tolist():
-                color = "white" if share[row, column] > 0.5 else "black"
-                text = str(int(table[row, column]))
-                axes.text(column, row, text, ha="center", va="center", fontsize=8, color=color)
+        numbers = count <= 30
+        side = 2.5 + min((0.45 if numbers else 0.2) * count, 20)
+        figure = Figure(figsize=(side + 1, side), layout="constrained")
+        axes = figure.add_subplot(xlabel="predicted class", ylabel="true class")
+        axes.set_title(f"Test confusion\n{right} of {samples} right")
+        image = axes.imshow(share.numpy(), cmap="Blues", vmin=0, vmax=1)
+        figure.colorbar(image, ax=axes, shrink=0.7, label="share of the true class")
+        # Of very many classes only some names have room.
+        named = range(0, count, math.ceil(count / 100))
+        labels = [names[place] for place in named]
+        axes.set_xticks(named, labels, rotation=90 if max(map(len, labels)) > 2 else 0)
+        axes.set_yticks(named, labels)
+        for row, column in table.nonzero().tolist() if numbers else ():
+            color = "white" if share[row, column] > 0.5 else "black"
+            text = str(int(table[row, column]))
+            axes.text(column, row, text, ha="center", va="center", fontsize=8, color=color)
         save_figure(trainer, figure, "confusion")
 
 
 class WorstMistakes(TestFigure):
-    """The images on which the net is most sure of a wrong class."""
+    """The images on which the net is most sure of a wrong class; no figure when all are right."""
 
-    def __init__(self) -> None:
-        super().__init__(most=25)
-
-    def select(self, x: Tensor, y: Tensor, output: Tensor) -> tuple[Tensor, ...]:
+    def select(self, x: Tensor, y: Tensor, output: Tensor) -> Columns:
         sureness, predicted = output.softmax(-1).max(-1)
         wrong = predicted != y
-        return sureness[wrong], x[wrong].float(), y[wrong], predicted[wrong], sureness[wrong]
+        found = (sureness[wrong], x[wrong].float(), y[wrong], predicted[wrong])
+        # Of one batch, too, only the worst leave the device.
+        return self.merge([found])
+
+    def merge(self, parts: list[Columns]) -> Columns:
+        return highest(parts, most=25)
 
     def draw(self, trainer: pl.Trainer, *columns: Tensor) -> None:
-        x, true, predicted, sureness = columns
-        if len(x) == 0 or x.dim() != 4 or x.shape[1] not in (1, 3):
+        sureness, images, true, predicted = columns
+        if len(images) == 0 or images.dim() != 4 or images.shape[1] not in (1, 3):
             return
-        names = class_names(trainer, int(max(true.max(), predicted.max())) + 1)
-        figure = Figure(figsize=(10, 2.2 * math.ceil(len(x) / 5)), layout="constrained")
+        names = class_names(trainer, int(torch.cat([true, predicted]).max()) + 1)
+        rows = math.ceil(len(images) / 5)
+        figure = Figure(figsize=(10, 0.6 + 2.3 * rows), layout="constrained")
         figure.suptitle("Worst mistakes of the test: truth, prediction and its probability")
-        for place, image in enumerate(x):
-            low, high = image.min(), image.max()
-            axes = figure.add_subplot(math.ceil(len(x) / 5), 5, place + 1)
-            pixels = ((image - low) / (high - low + 1e-9)).movedim(0, -1)
-            axes.imshow(pixels.squeeze(-1), cmap="gray_r")
-            title = f"{names[true[place]]}, not {names[predicted[place]]} ({sureness[place]:.0%})"
-            axes.set_title(title, fontsize=9)
+        grid = figure.subplots(rows, 5, squeeze=False).flatten()
+        for axes in grid:
             axes.axis("off")
+        for axes, image, truth, guess, sure in zip(
+            grid, images, true.tolist(), predicted.tolist(), sureness.tolist(), strict=False
+        ):
+            low, high = image.min(), image.max()
+            pixels = (image - low) / (high - low).clamp(min=1e-9)
+            axes.imshow(pixels.movedim(0, -1).squeeze(-1).numpy(), cmap="gray", vmin=0, vmax=1)
+            axes.set_title(f"{names[truth]}\nnot {names[guess]} ({sure:.0%})", fontsize=9)
         save_figure(trainer, figure, "worst_mistakes")
 
 
 class FitOverPoints(TestFigure):
-    """A curve over its points when the input is one number, else prediction against truth."""
+    """A curve over its points when the input is one number, else prediction against truth.
+
+    A panel for each number of the target. Of a large test set a random part is shown.
+    """
 
     def __init__(self) -> None:
-        super().__init__(most=5_000)
+        super().__init__()
+        self.random = torch.Generator().manual_seed(0)
 
-    def select(self, x: Tensor, y: Tensor, output: Tensor) -> tuple[Tensor, ...]:
-        return torch.zeros(len(x)), x.flatten(1).float(), y.flatten(1).float(), output.flatten(1)
+    def select(self, x: Tensor, y: Tensor, output: Tensor) -> Columns:
+        rank = torch.rand(len(x), generator=self.random)
+        # The second number only tells that there are several.
+        inputs = x.flatten(1)[:, :2].float()
+        return rank, inputs, y.reshape(len(y), -1).float(), output.reshape(len(y), -1)
+
+    def merge(self, parts: list[Columns]) -> Columns:
+        return highest(parts, most=5_000)
 
     def draw(self, trainer: pl.Trainer, *columns: Tensor) -> None:
-        x, y, predicted = columns
-        figure = Figure(figsize=(7, 5))
-        axes = figure.add_subplot()
-        if x.shape[1] == 1:
-            order = x[:, 0].argsort()
-            axes.plot(x[order, 0], y[order], ".", ms=4, color="0.6", label="test points")
-            axes.plot(x[order, 0], predicted[order], lw=2, color="tab:red", label="net")
-            axes.set(xlabel="x", ylabel="y", title="Fit over the test points")
-        else:
-            ends = [float(y.min()), float(y.max())]
-            axes.plot(ends, ends, color="0.6", label="perfect")
-            axes.plot(y.flatten(), predicted.flatten(), ".", ms=4, label="test samples")
-            axes.set(xlabel="true", ylabel="predicted", title="Prediction against truth")
-        axes.legend()
-        error = F.mse_loss(predicted, y).sqrt()
-        axes.annotate(f"RMSE {error:.4g}", (0.02, 0.02), xycoords="axes fraction")
+        _, x, y, predicted = columns
+        outputs = min(y.shape[1], 12)
+        across = min(outputs, 3)
+        down = math.ceil(outputs / across)
+        curve = x.shape[1] == 1
+        width, height = (6.5, 4.2) if curve else (5.0, 4.8)
+        size = (width * across, 0.5 + height * down)
+        figure = Figure(figsize=size, layout="constrained")
+        panels = figure.subplots(down, across, squeeze=False).flatten()
+        for output in range(outputs):
+            place = f", output {output}" if y.shape[1] > 1 else ""
+            if curve:
+                draw_curve(panels[output], x[:, 0], y[:, output], predicted[:, output], place)
+            else:
+                draw_scatter(panels[output], y[:, output], predicted[:, output], place)
+        for axes in panels[outputs:]:
+            axes.axis("off")
+        handles, labels = panels[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=2, markerscale=3)
         save_figure(trainer, figure, "fit")
+
+
+def draw_curve(axes: Axes, x: Tensor, y: Tensor, predicted: Tensor, place: str) -> None:
+    """Points and the net's curve over the input."""
+    order = x.argsort()
+    axes.plot(x[order], y[order], ".", ms=4, color="0.6", label="test points")
+    axes.plot(x[order], predicted[order], lw=2, color="tab:red", label="net")
+    axes.set(xlabel="input x", ylabel="target y")
+    axes.set_title(f"Fit over {len(x)} test points{place}\nRMSE {rmse(predicted, y):.3g}")
+
+
+def draw_scatter(axes: Axes, y: Tensor, predicted: Tensor, place: str) -> None:
+    """A point for each sample, on the diagonal when it is right."""
+    ends = [float(y.min()), float(y.max())]
+    axes.plot(ends, ends, color="0.6", label="perfect prediction")
+    axes.plot(y, predicted, ".", ms=4, label="test samples")
+    axes.set(xlabel="true target", ylabel="predicted target")
+    axes.set_title(f"Prediction of {len(y)} test samples{place}\nRMSE {rmse(predicted, y):.3g}")
+    axes.set_aspect("equal", adjustable="datalim")
+
+
+def rmse(predicted: Tensor, y: Tensor) -> float:
+    return F.mse_loss(predicted, y).sqrt().item()

@@ -64,18 +64,22 @@ def affine(
     """
 
     def transform(images: Tensor) -> Tensor:
-        count, device = len(images), images.device
+        count, _, height, width = images.shape
+        device = images.device
         angle = uniform(count, math.radians(degrees), device)
         size = 1 + uniform(count, scale, device)
         slant = uniform(count, shear, device)
-        # The grid runs from -1 to 1, so a whole side is 2.
+        # The grid runs from -1 to 1 both ways: a side is 2 long, whatever the image's shape.
         right, down = uniform(count, 2 * move, device), uniform(count, 2 * move, device)
         cos, sin = angle.cos() / size, angle.sin() / size
-        first = torch.stack([cos, slant * cos - sin, right], dim=1)
-        second = torch.stack([sin, slant * sin + cos, down], dim=1)
-        matrices = torch.stack([first, second], dim=1).to(images.dtype)
+        tall = height / width
+        first = torch.stack([cos, (slant * cos - sin) * tall, right], dim=1)
+        second = torch.stack([sin / tall, slant * sin + cos, down], dim=1)
+        matrices = torch.stack([first, second], dim=1)
         grid = F.affine_grid(matrices, list(images.shape), align_corners=False)
-        return F.grid_sample(images, grid, padding_mode="border", align_corners=False)
+        # Half precision would place pixels too coarsely.
+        moved = F.grid_sample(images.float(), grid, padding_mode="border", align_corners=False)
+        return moved.to(images.dtype)
 
     return transform
 

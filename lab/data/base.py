@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
@@ -86,9 +87,8 @@ class BatchIndices:
 
     def span(self, batch: int) -> tuple[int, int]:
         """Start and end of a global batch in the permutation."""
-        return batch * self.step, self.count if batch == self.batches - 1 else (
-            batch + 1
-        ) * self.step
+        last = batch == self.batches - 1
+        return batch * self.step, self.count if last else (batch + 1) * self.step
 
     def global_size(self, batch: int) -> int:
         """Samples of a batch over all processes."""
@@ -99,13 +99,16 @@ class BatchIndices:
         """Samples of a batch in this process."""
         return len(range(*self.span(batch))[self.rank :: self.world_size])
 
+    def order(self) -> Tensor:
+        """All samples in the order of this epoch."""
+        if not self.shuffle:
+            return torch.arange(self.count)
+        # The generator reads only the low 32 bits of a seed, so both numbers are mixed into those.
+        mixed = np.random.SeedSequence([self.seed, self.epoch]).generate_state(1).item()
+        return torch.randperm(self.count, generator=torch.Generator().manual_seed(mixed))
+
     def __iter__(self) -> Iterator[list[int]]:
-        generator = torch.Generator().manual_seed((self.seed << 32) + self.epoch)
-        order = (
-            torch.randperm(self.count, generator=generator)
-            if self.shuffle
-            else torch.arange(self.count)
-        )
+        order = self.order()
         for batch in range(self.batches):
             start, end = self.span(batch)
             yield order[start + self.rank : end : self.world_size].tolist()
@@ -184,6 +187,9 @@ class LabData(pl.LightningDataModule):
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         if self.batch_transform is not None:
             batch = self.batch_transform(batch)
+        if self.trainer is not None:
+            # Lightning did so before the transfer, but bytes became floats only now.
+            batch = self.trainer.precision_plugin.convert_input(batch)
         if self.train_transform is not None and self.trainer is not None and self.trainer.training:
             batch = self.train_transform(batch)
         return batch

@@ -13,6 +13,7 @@ import numpy as np
 
 from lab.data.base import LabData
 from lab.data.download import RemoteFile, data_folder, fetch
+from lab.data.reading import reading
 from lab.data.tables import split_table
 
 ARCHIVE = RemoteFile(
@@ -38,7 +39,8 @@ class California(LabData):
         fetch(ARCHIVE, data_folder() / "California")
 
     def setup(self, stage: str) -> None:
-        with tarfile.open(data_folder() / "California" / ARCHIVE.name) as archive:
+        path = data_folder() / "California" / ARCHIVE.name
+        with reading(path), tarfile.open(path) as archive:
             member = archive.extractfile("CaliforniaHousing/cal_housing.data")
             assert member is not None
             table = np.loadtxt(io.BytesIO(member.read()), delimiter=",")

@@ -13,25 +13,21 @@ import torch
 from torch import Tensor
 
 from lab.data.augment import erase, flip, for_images, shift
-from lab.data.base import Batch, LabData
+from lab.data.base import LabData
 from lab.data.download import RemoteFile, data_folder, fetch
-from lab.data.mnist import cut
-from lab.errors import LabError
+from lab.data.images import Standardise, cut
+from lab.data.reading import reading
 
 ARCHIVE = RemoteFile(
     name="cifar-10-binary.tar.gz",
     size=170052171,
     sha256="c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
-    mirrors=("https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",),
+    mirrors=(
+        "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
+        "https://cave.cs.toronto.edu/kriz/cifar-10-binary.tar.gz",
+    ),
 )
-MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
-
-
-def standardise(batch: Batch) -> Batch:
-    """Bytes to floats of mean 0 and deviation 1 in each colour over the training images."""
-    images, *rest = batch
-    mean, std = (images.new_tensor(v, dtype=torch.float).view(3, 1, 1) for v in (MEAN, STD))
-    return images.float().div_(255).sub_(mean).div_(std), *rest
+CLASSES = "airplane automobile bird cat deer dog frog horse ship truck"
 
 
 class CIFAR10(LabData):
@@ -47,21 +43,8 @@ class CIFAR10(LabData):
         super().__init__(batch_size=batch_size, num_workers=num_workers)
         self.input_shape = (3, 32, 32)
         self.num_classes = 10
-        self.class_names = tuple(
-            [
-                "airplane",
-                "automobile",
-                "bird",
-                "cat",
-                "deer",
-                "dog",
-                "frog",
-                "horse",
-                "ship",
-                "truck",
-            ]
-        )
-        self.batch_transform = standardise
+        self.class_names = tuple(CLASSES.split())
+        self.batch_transform = Standardise([0.4914, 0.4822, 0.4465], [0.2470, 0.2435, 0.2616])
         self.train_transform = for_images([flip(), shift(4), erase(8)]) if augment else None
 
     def prepare_data(self) -> None:
@@ -69,12 +52,9 @@ class CIFAR10(LabData):
 
     def setup(self, stage: str) -> None:
         path = data_folder() / "CIFAR10" / ARCHIVE.name
-        try:
-            with tarfile.open(path) as archive:
-                train = [read_part(archive, f"data_batch_{number}") for number in range(1, 6)]
-                test = read_part(archive, "test_batch")
-        except (tarfile.TarError, OSError, KeyError, ValueError) as error:
-            raise LabError(f"{path}: damaged ({error}); delete it, then run again.") from error
+        with reading(path), tarfile.open(path) as archive:
+            train = [read_part(archive, f"data_batch_{number}") for number in range(1, 6)]
+            test = read_part(archive, "test_batch")
         images, labels = (torch.cat(column) for column in zip(*train, strict=True))
         self.train_set, self.val_set, self.test_set = cut(images, labels, *test)
 

@@ -51,7 +51,7 @@ class Curve(LabData):
         if function not in FUNCTIONS:
             close = nearest(function, FUNCTIONS)
             raise LabError(f"--data.function {function}: no such curve.\nNearest: {close}")
-        if noise < 0 or points < 1:
+        if not 0 <= noise < math.inf or points < 1:
             raise LabError("--data.noise must be 0 or more and --data.points at least 1")
         self.input_shape = (1,)
         self.output_shape = (1,)

@@ -12,7 +12,8 @@ from lab.data.augment import affine, for_images
 from lab.data.base import LabData, TensorSet
 from lab.data.packaged import packaged
 
-TRAIN, VAL = 1200, 1437
+# Where the validation part and the test part begin.
+VAL, TEST = 1200, 1437
 
 
 class Digits(LabData):
@@ -51,6 +52,6 @@ class Digits(LabData):
             order = np.random.RandomState(0).permutation(len(table))
         images = torch.from_numpy(table[order, :64] / 16).view(-1, 1, 8, 8)
         labels = torch.from_numpy(table[order, 64]).long()
-        parts = [slice(0, TRAIN), slice(TRAIN, VAL), slice(VAL, None)]
+        parts = [slice(0, VAL), slice(VAL, TEST), slice(TEST, None)]
         sets = [TensorSet(images[part].clone(), labels[part].clone()) for part in parts]
         self.train_set, self.val_set, self.test_set = sets

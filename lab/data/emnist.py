@@ -10,12 +10,11 @@ import string
 import zipfile
 from pathlib import Path
 
-import torch
-
 from lab.data.augment import affine, for_images
-from lab.data.base import LabData, TensorSet
-from lab.data.download import RemoteFile, data_folder, fetch
-from lab.data.mnist import Standardise, cut, read_idx
+from lab.data.base import LabData
+from lab.data.download import RemoteFile, alone_in, data_folder, fetch
+from lab.data.images import Standardise, cut, read_idx, stored
+from lab.data.reading import reading
 from lab.errors import LabError, nearest
 
 ARCHIVE = RemoteFile(
@@ -38,7 +37,10 @@ SPLITS = {
     "digits": string.digits,
     "mnist": string.digits,
 }
-PARTS = ("train", "test")
+# Images and labels of the training part, then of the test part.
+PARTS = tuple(
+    f"{part}-{kind}" for part in ("train", "test") for kind in ("images-idx3", "labels-idx1")
+)
 
 
 class EMNIST(LabData):
@@ -68,38 +70,49 @@ class EMNIST(LabData):
         self.input_shape = (1, 28, 28)
         self.class_names = tuple(SPLITS[split])
         self.num_classes = len(self.class_names)
-        self.batch_transform = Standardise(0.1736, 0.3317)
+        self.batch_transform = Standardise([0.1736], [0.3317])
         chain = [affine(degrees=10, scale=0.1, move=0.07)]
         self.train_transform = for_images(chain) if augment else None
 
-    def path(self, part: str, what: str) -> Path:
-        """Path of one of the four packed files of the split."""
-        kind = {"images": "images-idx3", "labels": "labels-idx1"}[what]
-        name = f"emnist-{self.split}-{part}-{kind}-ubyte.gz"
-        return data_folder() / "EMNIST" / "raw" / name
+    def files(self) -> list[Path]:
+        """Paths of the four packed files of the split."""
+        raw = data_folder() / "EMNIST" / "raw"
+        return [raw / f"emnist-{self.split}-{part}-ubyte.gz" for part in PARTS]
 
     def prepare_data(self) -> None:
-        files = [self.path(part, what) for part in PARTS for what in ("images", "labels")]
-        missing = [file for file in files if not file.is_file()]
-        if not missing:
+        if all(stored(file).is_file() for file in self.files()):
             return
         archive = fetch(ARCHIVE, data_folder() / "EMNIST")
-        with zipfile.ZipFile(archive) as content:
-            for file in missing:
-                beside = file.with_name(file.name + ".part")
-                file.parent.mkdir(parents=True, exist_ok=True)
-                with content.open(f"gzip/{file.name}") as packed, beside.open("wb") as out:
-                    shutil.copyfileobj(packed, out)
-                beside.replace(file)
+        for file in self.files():
+            with alone_in(file.parent):
+                if not stored(file).is_file():
+                    extract(archive, file)
 
     def setup(self, stage: str) -> None:
-        tensors: list[torch.Tensor] = []
-        for part in PARTS:
-            # The files hold each image transposed.
-            tensors.append(
-                read_idx(self.path(part, "images")).transpose(1, 2)[:, None].contiguous()
-            )
-            labels = read_idx(self.path(part, "labels")).long()
-            tensors.append(labels - 1 if self.split == "letters" else labels)
-        sets: tuple[TensorSet, ...] = cut(*tensors)
+        arrays = [read_idx(stored(file)) for file in self.files()]
+        images, labels, test_images, test_labels = arrays
+        # The files hold each image transposed, and count the letters from 1.
+        first = 1 if self.split == "letters" else 0
+        sets = cut(
+            images.transpose(1, 2)[:, None].contiguous(),
+            labels.long() - first,
+            test_images.transpose(1, 2)[:, None].contiguous(),
+            test_labels.long() - first,
+        )
         self.train_set, self.val_set, self.test_set = sets
+
+
+def extract(archive: Path, file: Path) -> None:
+    """Copy a packed file out of the archive, whole or not at all."""
+    beside = file.with_name(file.name + ".part")
+    try:
+        with (
+            reading(archive),
+            zipfile.ZipFile(archive) as content,
+            content.open(f"gzip/{file.name}") as packed,
+            beside.open("wb") as out,
+        ):
+            shutil.copyfileobj(packed, out)
+        beside.replace(file)
+    finally:
+        beside.unlink(missing_ok=True)

@@ -4,87 +4,42 @@ Shapes: in memory uint8; a batch on the device is float (B, 1, 28, 28), standard
 Split: the last 5000 training images are for validation, the published test part is the test.
 """
 
-import gzip
-import struct
 from pathlib import Path
 
-import numpy as np
-import torch
-from torch import Tensor
-
 from lab.data.augment import affine, erase, flip, for_images, shift
-from lab.data.base import Batch, LabData, TensorSet
+from lab.data.base import LabData, TensorSet
 from lab.data.download import RemoteFile, data_folder, fetch
-from lab.errors import LabError
+from lab.data.images import Standardise, cut, read_idx, stored
 
-VAL = 5000
-FILES = (
-    "train-images-idx3-ubyte",
-    "train-labels-idx1-ubyte",
-    "t10k-images-idx3-ubyte",
-    "t10k-labels-idx1-ubyte",
+# Images and labels of the training part, then of the test part.
+FILES = tuple(
+    f"{part}-{kind}-ubyte.gz"
+    for part in ("train", "t10k")
+    for kind in ("images-idx3", "labels-idx1")
 )
 
 
-def read_idx(path: Path) -> Tensor:
-    """The uint8 array of an idx file, packed with gzip or not, in its own shape.
-
-    Raises:
-        LabError: the file is damaged or not in this format.
-    """
-    try:
-        content = path.read_bytes()
-        content = gzip.decompress(content) if path.suffix == ".gz" else content
-        zeros, kind, dimensions = struct.unpack(">HBB", content[:4])
-        shape = struct.unpack(f">{dimensions}I", content[4 : 4 + 4 * dimensions])
-        if zeros != 0 or kind != 8:
-            raise ValueError("not an idx file of bytes")
-        values = np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions).reshape(shape)
-    except (ValueError, struct.error, EOFError, OSError) as error:
-        raise LabError(f"{path}: damaged ({error}); delete it, then run again.") from error
-    return torch.from_numpy(values.copy())
+def remote_files(*facts: tuple[int, str], mirrors: tuple[str, ...]) -> tuple[RemoteFile, ...]:
+    """The packed files of a data set from size and SHA-256 of each."""
+    return tuple(
+        RemoteFile(name, size, sha256, tuple(mirror + name for mirror in mirrors))
+        for name, (size, sha256) in zip(FILES, facts, strict=True)
+    )
 
 
-class Standardise:
-    """Bytes to floats of mean 0 and deviation 1 over the training images; keeps the labels."""
-
-    def __init__(self, mean: float, std: float) -> None:
-        self.scale, self.offset = 1 / (255 * std), -mean / std
-
-    def __call__(self, batch: Batch) -> Batch:
-        images, *rest = batch
-        return images.float().mul_(self.scale).add_(self.offset), *rest
-
-
-def remote_files(facts: dict[str, tuple[int, str]], mirrors: tuple[str, ...]) -> list[RemoteFile]:
-    """The four packed files of a data set; `facts` has size and SHA-256 by name."""
-    return [
-        RemoteFile(f"{name}.gz", *facts[name], tuple(f"{mirror}{name}.gz" for mirror in mirrors))
-        for name in FILES
-    ]
-
-
-def fetch_idx(files: list[RemoteFile], folder: Path) -> None:
+def fetch_idx(files: tuple[RemoteFile, ...], folder: Path) -> None:
     """Make sure that each file is there, packed or unpacked."""
     for file in files:
-        if not (folder / file.name.removesuffix(".gz")).is_file():
+        packed = folder / file.name
+        if stored(packed) == packed:
             fetch(file, folder)
 
 
 def read_sets(folder: Path) -> tuple[TensorSet, TensorSet, TensorSet]:
-    """Training, validation and test sets from the four idx files below `folder`."""
-    packed = {name: folder / f"{name}.gz" for name in FILES}
-    arrays = [read_idx(p if p.is_file() else folder / name) for name, p in packed.items()]
+    """Training, validation and test sets from the four idx files in `folder`."""
+    arrays = [read_idx(stored(folder / name)) for name in FILES]
     images, labels, test_images, test_labels = arrays
     return cut(images[:, None], labels.long(), test_images[:, None], test_labels.long())
-
-
-def cut(
-    images: Tensor, labels: Tensor, test_images: Tensor, test_labels: Tensor
-) -> tuple[TensorSet, TensorSet, TensorSet]:
-    """The last VAL training images become the validation set."""
-    train = TensorSet(images[:-VAL], labels[:-VAL])
-    return train, TensorSet(images[-VAL:], labels[-VAL:]), TensorSet(test_images, test_labels)
 
 
 class MNIST(LabData):
@@ -97,13 +52,11 @@ class MNIST(LabData):
     """
 
     FILES = remote_files(
-        {
-            FILES[0]: (9912422, "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"),
-            FILES[1]: (28881, "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"),
-            FILES[2]: (1648877, "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"),
-            FILES[3]: (4542, "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"),
-        },
-        (
+        (9912422, "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"),
+        (28881, "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"),
+        (1648877, "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"),
+        (4542, "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"),
+        mirrors=(
             "https://ossci-datasets.s3.amazonaws.com/mnist/",
             "https://storage.googleapis.com/cvdf-datasets/mnist/",
         ),
@@ -116,7 +69,7 @@ class MNIST(LabData):
         self.input_shape = (1, 28, 28)
         self.num_classes = 10
         self.class_names = tuple("0123456789")
-        self.batch_transform = Standardise(0.1307, 0.3081)
+        self.batch_transform = Standardise([0.1307], [0.3081])
         chain = [affine(degrees=10, scale=0.1, move=0.07)]
         self.train_transform = for_images(chain) if augment else None
 
@@ -138,18 +91,13 @@ class FashionMNIST(LabData):
     """
 
     FILES = remote_files(
-        {
-            FILES[0]: (
-                26421880,
-                "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
-            ),
-            FILES[1]: (29515, "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845"),
-            FILES[2]: (4422102, "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073"),
-            FILES[3]: (5148, "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5"),
-        },
-        (
-            "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+        (26421880, "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84"),
+        (29515, "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845"),
+        (4422102, "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073"),
+        (5148, "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5"),
+        mirrors=(
             "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
+            "https://fashion-mnist.s3.eu-central-1.amazonaws.com/",
         ),
     )
 
@@ -162,7 +110,7 @@ class FashionMNIST(LabData):
         self.class_names = ("T-shirt", "trouser", "pullover", "dress", "coat") + (
             "sandal", "shirt", "sneaker", "bag", "boot",
         )  # fmt: skip
-        self.batch_transform = Standardise(0.2860, 0.3530)
+        self.batch_transform = Standardise([0.2860], [0.3530])
         self.train_transform = for_images([flip(), shift(2), erase(8)]) if augment else None
 
     def prepare_data(self) -> None:
@@ -183,16 +131,11 @@ class KMNIST(LabData):
     """
 
     FILES = remote_files(
-        {
-            FILES[0]: (
-                18165135,
-                "51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4",
-            ),
-            FILES[1]: (29497, "e38f9ebcd0f3ebcdec7fc8eabdcdaef93bb0df8ea12bee65224341c8183d8e17"),
-            FILES[2]: (3041136, "edd7a857845ad6bb1d0ba43fe7e794d164fe2dce499a1694695a792adfac43c5"),
-            FILES[3]: (5120, "20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c"),
-        },
-        ("http://codh.rois.ac.jp/kmnist/dataset/kmnist/",),
+        (18165135, "51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4"),
+        (29497, "e38f9ebcd0f3ebcdec7fc8eabdcdaef93bb0df8ea12bee65224341c8183d8e17"),
+        (3041136, "edd7a857845ad6bb1d0ba43fe7e794d164fe2dce499a1694695a792adfac43c5"),
+        (5120, "20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c"),
+        mirrors=("https://codh.rois.ac.jp/kmnist/dataset/kmnist/",),
     )
 
     def __init__(
@@ -202,7 +145,7 @@ class KMNIST(LabData):
         self.input_shape = (1, 28, 28)
         self.num_classes = 10
         self.class_names = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
-        self.batch_transform = Standardise(0.1918, 0.3483)
+        self.batch_transform = Standardise([0.1918], [0.3483])
         chain = [affine(degrees=10, scale=0.1, move=0.07)]
         self.train_transform = for_images(chain) if augment else None
 

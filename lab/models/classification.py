@@ -22,6 +22,7 @@ from lab.models.building import (
     Schedule,
     build_net,
     build_optimizer,
+    optimization_options,
 )
 from lab.models.logging import log_metrics, log_training_loss
 
@@ -36,11 +37,12 @@ class Classification(pl.LightningModule):
         num_classes: C, from the data module.
         net: builds the net that maps (B, *input_shape) to logits (B, C).
         label_smoothing: share of the target spread evenly over all classes, in training only.
-        top_k: a sample also counts in `top_k_accuracy` when its class is among the k likeliest.
+        top_k: a sample also counts in `top_k_accuracy` when its class is among the k likeliest; 3 when
+            not given, or C when there are fewer classes.
         warmup: share of all steps in which the learning rate rises.
 
     Raises:
-        LabError: top_k is not between 1 and C, or label_smoothing not in [0, 1).
+        LabError: an option out of range.
     """
 
     def __init__(
@@ -54,32 +56,28 @@ class Classification(pl.LightningModule):
         schedule: Schedule = "constant",
         warmup: float = 0.0,
         label_smoothing: float = 0.0,
-        top_k: int = 3,
+        top_k: int | None = None,
     ) -> None:
         super().__init__()
+        if top_k is None:
+            top_k = min(3, num_classes)
         if not 1 <= top_k <= num_classes:
             raise LabError(
                 f"--model.top_k {top_k}: choose 1 to {num_classes}, the number of classes"
             )
         if not 0 <= label_smoothing < 1:
             raise LabError(f"--model.label_smoothing {label_smoothing}: choose 0 to below 1")
-        self.net = build_net(net, input_shape, num_classes)
-        self.label_smoothing = label_smoothing
-        self.top_k = top_k
-        self.optimization = {
-            "optimizer": optimizer,
-            "lr": lr,
-            "schedule": schedule,
-            "warmup": warmup,
-        }
-        self.metrics = nn.ModuleDict(
-            {stage: self.build_metrics(num_classes) for stage in ("val", "test")}
+        self.optimization = optimization_options(
+            optimizer=optimizer, lr=lr, schedule=schedule, warmup=warmup
         )
+        self.net = build_net(net, input_shape, num_classes)
+        self.num_classes, self.top_k, self.label_smoothing = num_classes, top_k, label_smoothing
+        self.metrics = nn.ModuleDict({stage: self.build_metrics() for stage in ("val", "test")})
 
-    def build_metrics(self, num_classes: int) -> nn.ModuleDict:
+    def build_metrics(self) -> nn.ModuleDict:
         """Metrics of one stage, exact over uneven batches and processes."""
         options: dict[str, Any] = {
-            "num_classes": num_classes,
+            "num_classes": self.num_classes,
             "average": "micro",
             "validate_args": False,
         }
@@ -122,19 +120,22 @@ class Classification(pl.LightningModule):
         log_metrics(self, stage, shown="accuracy")
         return loss, logits
 
-    def configure_optimizers(self):
+    def configure_optimizers(self) -> Any:
         return build_optimizer(self, **self.optimization)
 
     def configure_callbacks(self) -> list[pl.Callback]:
         return [ConfusionMatrix(), WorstMistakes()] if self.trainer.testing else []
 
     def baselines(self, data: Any) -> dict[str, float]:
-        """Test metrics of a guess that knows only how frequent each class is in training."""
+        """Test metrics of a guess that knows only how frequent each class is in training.
+
+        One sample of each class is added (Laplace), so that a class which training lacks is merely unlikely.
+        """
         train, test = data.train_set.tensors[1], data.test_set.tensors[1]
-        prior = torch.bincount(train, minlength=int(test.max()) + 1).double() / len(train)
-        likeliest = prior.argsort(descending=True, stable=True)[: self.top_k]
+        counts = torch.bincount(train, minlength=self.num_classes).double() + 1
+        likeliest = counts.argsort(descending=True, stable=True)[: self.top_k]
         return {
-            "test/loss": -prior[test].log().mean().item(),
+            "test/loss": -(counts / counts.sum())[test].log().mean().item(),
             "test/accuracy": (test == likeliest[0]).double().mean().item(),
             "test/top_k_accuracy": torch.isin(test, likeliest).double().mean().item(),
         }

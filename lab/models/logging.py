@@ -12,7 +12,9 @@ def log_training_loss(module: pl.LightningModule, loss: Tensor, name: str = "tra
     `self.log` at every step would take a tenth of the time of a small net's step to be thrown away.
     """
     trainer = module.trainer
-    if (trainer.global_step + 1) % trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
+    every = trainer.log_every_n_steps  # type: ignore[attr-defined]
+    # 0 is Lightning's way to say never.
+    if every and (trainer.global_step + 1) % every == 0:
         module.log(name, loss, prog_bar=True)
 
 

@@ -12,7 +12,7 @@ import pytorch_lightning as pl
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torchmetrics import MeanMetric
-from torchmetrics.regression import MeanSquaredError, R2Score
+from torchmetrics.regression import MeanSquaredError
 
 from lab.figures import FitOverPoints
 from lab.models.building import (
@@ -21,8 +21,10 @@ from lab.models.building import (
     Schedule,
     build_net,
     build_optimizer,
+    optimization_options,
 )
 from lab.models.logging import log_metrics, log_training_loss
+from lab.models.metrics import R2, r_squared
 
 Batch = tuple[Tensor, Tensor]
 
@@ -30,11 +32,17 @@ Batch = tuple[Tensor, Tensor]
 class Regression(pl.LightningModule):
     """One or more numbers per sample, by squared error; RMSE, R2, fit over the points.
 
+    With several numbers per sample the loss is the mean over all, RMSE its root, R2 the mean of each
+    number's own.
+
     Args:
         input_shape: shape of one sample, from the data module.
         output_shape: shape of one target, from the data module.
         net: builds the net that maps (B, *input_shape) to as many numbers as a target has.
         warmup: share of all steps in which the learning rate rises.
+
+    Raises:
+        LabError: an option out of range.
     """
 
     def __init__(
@@ -49,25 +57,25 @@ class Regression(pl.LightningModule):
         warmup: float = 0.0,
     ) -> None:
         super().__init__()
+        self.optimization = optimization_options(
+            optimizer=optimizer, lr=lr, schedule=schedule, warmup=warmup
+        )
         self.output_shape = tuple(output_shape)
         self.net = build_net(net, input_shape, math.prod(output_shape))
-        self.optimization = {
-            "optimizer": optimizer,
-            "lr": lr,
-            "schedule": schedule,
-            "warmup": warmup,
-        }
-        self.metrics = nn.ModuleDict(
+        self.metrics = nn.ModuleDict({stage: self.build_metrics() for stage in ("val", "test")})
+
+    def build_metrics(self) -> nn.ModuleDict:
+        """Metrics of one stage, exact over uneven batches and processes."""
+        return nn.ModuleDict(
             {
-                stage: nn.ModuleDict(
-                    {"loss": MeanMetric(), "rmse": MeanSquaredError(squared=False), "r2": R2Score()}
-                )
-                for stage in ("val", "test")
+                "loss": MeanMetric(),
+                "rmse": MeanSquaredError(squared=False),
+                "r2": R2(math.prod(self.output_shape)),
             }
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.net(x).unflatten(1, self.output_shape)
+        return self.net(x).reshape(len(x), *self.output_shape)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         return self._step(batch, "train")[0]
@@ -92,11 +100,11 @@ class Regression(pl.LightningModule):
         metrics: Any = self.metrics[stage]
         metrics["loss"].update(loss, len(y))
         metrics["rmse"].update(predicted.flatten(), y.flatten())
-        metrics["r2"].update(predicted.flatten(), y.flatten())
+        metrics["r2"].update(predicted.reshape(len(y), -1), y.reshape(len(y), -1))
         log_metrics(self, stage, shown="rmse")
         return loss, predicted
 
-    def configure_optimizers(self):
+    def configure_optimizers(self) -> Any:
         return build_optimizer(self, **self.optimization)
 
     def configure_callbacks(self) -> list[pl.Callback]:
@@ -104,10 +112,13 @@ class Regression(pl.LightningModule):
 
     def baselines(self, data: Any) -> dict[str, float]:
         """Test metrics of the mean of the training targets."""
-        train, test = (part.tensors[1].double() for part in (data.train_set, data.test_set))
-        error = (test - train.mean(0)).square().mean().item()
+        train, test = (
+            part.tensors[1].double().reshape(len(part), -1)
+            for part in (data.train_set, data.test_set)
+        )
+        error, spread = (test - train.mean(0)).square(), (test - test.mean(0)).square()
         return {
-            "test/loss": error,
-            "test/rmse": math.sqrt(error),
-            "test/r2": 1 - error / (test - test.mean(0)).square().mean().item(),
+            "test/loss": error.mean().item(),
+            "test/rmse": error.mean().sqrt().item(),
+            "test/r2": r_squared(error.sum(0), spread.sum(0)).item(),
         }

@@ -5,19 +5,26 @@ Depth against width, activation, initialisation, normalisation and skip connecti
 
 import math
 from collections.abc import Sequence
-from typing import get_args
 
 from torch import Tensor, nn
 
 from lab.nets.layers import (
     Activation,
+    BatchNorm,
     Init,
     Norm,
     check_at_least,
-    check_choice,
+    check_choices,
+    check_dropout,
     initialise,
     make_activation,
 )
+
+NORMS: dict[str, type[nn.Module]] = {
+    "none": nn.Identity,
+    "batch": BatchNorm,
+    "layer": nn.LayerNorm,
+}
 
 
 class _Hidden(nn.Module):
@@ -35,12 +42,12 @@ class _Hidden(nn.Module):
         skip: bool,
     ) -> None:
         super().__init__()
-        norms = {"none": nn.Identity, "batch": nn.BatchNorm1d, "layer": nn.LayerNorm}
-        self.linear = nn.Linear(width_in, width)
-        self.norm = norms[norm](width)
+        # Batch normalisation takes a bias out again.
+        self.linear = nn.Linear(width_in, width, bias=norm != "batch")
+        self.norm = NORMS[norm](width)
         self.activation = make_activation(activation)
         self.dropout = nn.Dropout(dropout)
-        self.skip = skip and width_in == width
+        self.skip = skip
         initialise(self.linear, init, activation)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -80,9 +87,8 @@ class MLP(nn.Module):
         super().__init__()
         check_at_least("depth", depth, 0)
         check_at_least("width", width, 1)
-        check_choice("norm", norm, get_args(Norm))
-        if not 0 <= dropout < 1:
-            raise ValueError(f"--model.net.dropout {dropout}: choose 0 to below 1")
+        check_choices(activation=activation, init=init, norm=norm)
+        check_dropout(dropout)
         inputs = math.prod(input_shape)
         widths = [inputs] + depth * [width]
         self.hidden = nn.Sequential(

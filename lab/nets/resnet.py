@@ -7,8 +7,16 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from lab.nets.cnn import check_image
-from lab.nets.layers import Activation, check_at_least, initialise, make_activation
+from lab.nets.layers import (
+    Activation,
+    BatchNorm,
+    check_at_least,
+    check_choices,
+    check_dropout,
+    check_image,
+    initialise,
+    make_activation,
+)
 
 
 class _Block(nn.Module):
@@ -19,10 +27,10 @@ class _Block(nn.Module):
     ) -> None:
         super().__init__()
         self.skip = skip
-        self.enter = nn.Sequential(nn.BatchNorm2d(channels_in), make_activation(activation))
+        self.enter = nn.Sequential(BatchNorm(channels_in), make_activation(activation))
         self.branch = nn.Sequential(
             nn.Conv2d(channels_in, channels, 3, stride=stride, padding=1, bias=False),
-            nn.BatchNorm2d(channels),
+            BatchNorm(channels),
             make_activation(activation),
         )
         self.last = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
@@ -72,9 +80,9 @@ class ResNet(nn.Module):
         super().__init__()
         check_at_least("depth", depth, 1)
         check_at_least("width", width, 1)
-        check_image(input_shape, least=4)
-        if not 0 <= dropout < 1:
-            raise ValueError(f"--model.net.dropout {dropout}: choose 0 to below 1")
+        check_choices(activation=activation)
+        check_dropout(dropout)
+        check_image(input_shape, least=4, way_out="use MLP")
         if zero_init and not skip:
             raise ValueError("--model.net.zero_init without skip connections would output zeros")
         channels = width
@@ -89,7 +97,7 @@ class ResNet(nn.Module):
                 channels = wide
         self.stem = nn.Conv2d(input_shape[0], width, 3, padding=1, bias=False)
         self.blocks = nn.Sequential(*blocks)
-        self.leave = nn.Sequential(nn.BatchNorm2d(channels), make_activation(activation))
+        self.leave = nn.Sequential(BatchNorm(channels), make_activation(activation))
         self.output = nn.Sequential(nn.Dropout(dropout), nn.Linear(channels, num_outputs))
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
