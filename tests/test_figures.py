@@ -422,3 +422,11 @@ def test_figures_are_of_tests_only(own_folder: Path) -> None:
     trainer.fit(model, loader, loader)
     trainer.validate(model, loader, verbose=False)
     assert not list(own_folder.glob("**/*.png"))
+
+
+def test_what_a_broken_off_test_left_is_dropped() -> None:
+    figure, output = ConfusionMatrix(), torch.randn(4, 3)
+    figure.on_test_batch_end(None, None, output, (output, torch.arange(4) % 3), 0)  # type: ignore[arg-type]
+    assert figure.kept
+    figure.on_test_start(None, None)  # type: ignore[arg-type]
+    assert figure.kept == []

@@ -449,11 +449,9 @@ def test_dropout_acts_in_training_only_and_on_its_share() -> None:
 def test_cnn_is_the_chain_of_its_layers() -> None:
     net = CNN((2, 9, 8), 5, depth=2, width=3, activation="tanh")
     chain = nn.Sequential(
-        *(nn.Conv2d(2, 3, 3, padding=1, bias=False), nn.BatchNorm2d(3), nn.Tanh()),
-        nn.MaxPool2d(2),
+        *(nn.Conv2d(2, 3, 3, padding=1, bias=False), nn.MaxPool2d(2), nn.BatchNorm2d(3), nn.Tanh()),
         *(nn.Conv2d(3, 3, 3, padding=1, bias=False), nn.BatchNorm2d(3), nn.Tanh()),
-        *(nn.Conv2d(3, 6, 3, padding=1, bias=False), nn.BatchNorm2d(6), nn.Tanh()),
-        nn.MaxPool2d(2),
+        *(nn.Conv2d(3, 6, 3, padding=1, bias=False), nn.MaxPool2d(2), nn.BatchNorm2d(6), nn.Tanh()),
         *(nn.Conv2d(6, 6, 3, padding=1, bias=False), nn.BatchNorm2d(6), nn.Tanh()),
         nn.Flatten(),
         nn.Linear(6 * 2 * 2, 5),

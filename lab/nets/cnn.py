@@ -18,12 +18,17 @@ from lab.nets.layers import (
 
 
 def conv_block(
-    channels_in: int, channels: int, activation: Activation, init: Init
+    channels_in: int, channels: int, activation: Activation, init: Init, *, halve: bool
 ) -> nn.Sequential:
-    """(B, in, H, W) -> (B, channels, H, W): 3x3 convolution, batch normalisation, activation."""
+    """3x3 convolution, pooling if the block is to halve, batch normalisation, activation.
+
+    Shapes: (B, in, H, W) -> (B, channels, H, W), or half of both sides.
+    """
     conv = nn.Conv2d(channels_in, channels, kernel_size=3, padding=1, bias=False)
     initialise(conv, init, activation)
-    return nn.Sequential(conv, BatchNorm(channels), make_activation(activation))
+    # Pooled first, a quarter of the values is left to normalise and activate.
+    pool = [nn.MaxPool2d(2)] if halve else []
+    return nn.Sequential(conv, *pool, BatchNorm(channels), make_activation(activation))
 
 
 class CNN(nn.Module):
@@ -63,10 +68,9 @@ class CNN(nn.Module):
         for stage in range(depth):
             wide = width * 2**stage
             stages += [
-                conv_block(channels, wide, activation, init),
-                # Before the second convolution, which would cost four times as much at full size.
-                nn.MaxPool2d(2),
-                conv_block(wide, wide, activation, init),
+                # The second convolution would cost four times as much at full size.
+                conv_block(channels, wide, activation, init, halve=True),
+                conv_block(wide, wide, activation, init, halve=False),
             ]
             channels = wide
         features = channels * (height // 2**depth) * (image_width // 2**depth)

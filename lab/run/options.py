@@ -87,7 +87,9 @@ def take(options: Options, key: str, value: str, experiments: Path) -> None:
         if name not in WANDB_OPTIONS:
             raise LabError(f"unknown option --{key}.\nNearest: {nearest(name, WANDB_OPTIONS)}")
         if name == "log_model" and value != "best":
-            raise LabError(f"--wandb.log_model {value}: choose best; by default no model is uploaded")
+            raise LabError(
+                f"--wandb.log_model {value}: choose best; by default no model is uploaded"
+            )
         options.wandb = {**(options.wandb or {}), name: value}
     else:
         options.settings.append((key, value))
