@@ -106,7 +106,7 @@ def test_seeds_make_a_difference(script: Script) -> None:
     assert not same(weights(first.folder), weights(second.folder))
 
 
-def test_augmentation_differs_between_epochs(
+def test_random_draws_differ_between_epochs_and_seeds(
     script: Script, own_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Path("watching.py").write_text(
@@ -118,11 +118,13 @@ def test_augmentation_differs_between_epochs(
         "            seen.append(torch.rand(3))\n"
     )
     monkeypatch.syspath_prepend(own_folder)
-    script(*OPTIONS, "--trainer.max_epochs", "3", "--trainer.callbacks", "watching.Watch")
+    for seed in (0, 1):
+        options = ("--trainer.callbacks", "watching.Watch", "--seed_everything", seed)
+        script(*OPTIONS, "--trainer.max_epochs", "3", *options)
     import watching
 
-    assert len(watching.seen) == 3
-    assert len({tuple(draw.tolist()) for draw in watching.seen}) == 3
+    assert len(watching.seen) == 6
+    assert len({tuple(draw.tolist()) for draw in watching.seen}) == 6
 
 
 def test_finished_run_can_be_trained_further(script: Script) -> None:

@@ -8,13 +8,13 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from lab.errors import LabError
+from lab.seeding import mixed_seed
 
 Batch = tuple[Tensor, ...]
 
@@ -103,9 +103,8 @@ class BatchIndices:
         """All samples in the order of this epoch."""
         if not self.shuffle:
             return torch.arange(self.count)
-        # The generator reads only the low 32 bits of a seed, so both numbers are mixed into those.
-        mixed = np.random.SeedSequence([self.seed, self.epoch]).generate_state(1).item()
-        return torch.randperm(self.count, generator=torch.Generator().manual_seed(mixed))
+        generator = torch.Generator().manual_seed(mixed_seed(self.seed, self.epoch))
+        return torch.randperm(self.count, generator=generator)
 
     def __iter__(self) -> Iterator[list[int]]:
         order = self.order()

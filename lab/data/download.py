@@ -50,7 +50,7 @@ def fetch(file: RemoteFile, folder: Path) -> Path:
     """
     path = folder / file.name
     if not path.is_file():
-        with alone_in(folder):
+        with alone_with(path):
             # Another run may have fetched it while this one waited.
             if not path.is_file():
                 return from_mirrors(file, path)
@@ -65,25 +65,27 @@ def fetch(file: RemoteFile, folder: Path) -> Path:
 
 
 @contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """Make the folder and keep other runs from writing in it; the lock goes when the process ends.
+def alone_with(path: Path) -> Iterator[None]:
+    """Make the folder of a file to come, and keep other runs from writing there meanwhile.
 
-    Windows and some network drives have no such lock; there two runs may spoil each other's part.
+    The system ends the lock with the process. Windows and some network drives have no such lock; there
+    two runs at once may spoil each other's part, which the hash finds out.
 
     Raises:
         LabError: the folder can't be made or takes no files.
     """
+    folder = path.parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise LabError(
-            f"cannot make the data folder {folder} ({error.strerror}).\n"
-            "Point LAB_DATA_DIR to a folder that can be written."
+            f"{path} is missing, and its folder can't be made ({error.strerror}).\n"
+            "Point LAB_DATA_DIR to a folder that has it or can be written."
         ) from error
     if not os.access(folder, os.W_OK):
         raise LabError(
-            f"the data folder {folder} lacks files and can't be written.\n"
-            "Point LAB_DATA_DIR to one that has them all, or can be written."
+            f"{path} is missing, and its folder can't be written.\n"
+            "Point LAB_DATA_DIR to a folder that has it or can be written."
         )
     if fcntl is None:
         yield

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lab.data.augment import affine, for_images
 from lab.data.base import LabData
-from lab.data.download import RemoteFile, alone_in, data_folder, fetch
+from lab.data.download import RemoteFile, alone_with, data_folder, fetch
 from lab.data.images import Standardise, cut, read_idx, stored
 from lab.data.reading import reading
 from lab.errors import LabError, nearest
@@ -84,7 +84,7 @@ class EMNIST(LabData):
             return
         archive = fetch(ARCHIVE, data_folder() / "EMNIST")
         for file in self.files():
-            with alone_in(file.parent):
+            with alone_with(file):
                 if not stored(file).is_file():
                     extract(archive, file)
 

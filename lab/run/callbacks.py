@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lab.errors import LabError
 from lab.run.checkpoint import CONFIG_KEY
+from lab.seeding import mixed_seed
 
 
 class Guard(pl.Callback):
@@ -46,9 +47,7 @@ class Guard(pl.Callback):
         checkpoint[CONFIG_KEY] = json.dumps(self.config)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        torch.manual_seed(
-            ((self.seed + 1) << 40) + (trainer.current_epoch << 16) + trainer.global_rank
-        )
+        torch.manual_seed(mixed_seed(self.seed, trainer.current_epoch, trainer.global_rank))
 
     def on_train_batch_end(
         self,
@@ -59,7 +58,8 @@ class Guard(pl.Callback):
         batch_idx: int,
     ) -> None:
         # Looking at the loss waits for the device, so not at every step.
-        if trainer.is_last_batch or trainer.global_step % trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
+        every = trainer.log_every_n_steps  # type: ignore[attr-defined]
+        if trainer.is_last_batch or (every and trainer.global_step % every == 0):
             self.check(trainer, outputs)
 
     def check(self, trainer: pl.Trainer, outputs: Any) -> None:
