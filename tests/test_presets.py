@@ -3,9 +3,12 @@
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 from conftest import EXPERIMENTS, ROOT
-from test_script import Script
+from test_script import Script, weights
+
+from lab.data.diabetes import Diabetes
 
 PRESETS = sorted(EXPERIMENTS.glob("*.yaml"))
 SHORT = ["--trainer.limit_train_batches", "2", "--trainer.limit_val_batches", "1"]
@@ -28,6 +31,21 @@ def test_two_batches(
     ).read_text()
 
 
+def test_linear_net_on_diabetes_is_least_squares(script: Script) -> None:
+    outcome = script("-c", "diabetes_linear")
+    assert outcome.code == 0, outcome.err
+    found = weights(outcome.folder, "best")
+    data = Diabetes()
+    data.setup("fit")
+    x, y = (tensor.double() for tensor in data.train_set.tensors)
+    ones = torch.ones(len(x), 1, dtype=x.dtype)
+    exact = torch.linalg.lstsq(torch.cat([x, ones], 1), y).solution.flatten()
+    fitted = torch.cat([found["net.sum.weight"].flatten(), found["net.sum.bias"]]).double()
+    torch.testing.assert_close(fitted, exact, atol=1e-3, rtol=0)
+    assert 0.3 < outcome.summary["test/r2"] < 1
+
+
+@pytest.mark.slow
 def test_curve_is_fitted_down_to_its_noise(script: Script) -> None:
     outcome = script("-c", "curve_mlp")
     assert outcome.code == 0, outcome.err

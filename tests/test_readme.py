@@ -6,6 +6,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import EXPERIMENTS, ROOT
@@ -43,7 +44,12 @@ def words(command: str, run: Path) -> list[str]:
     return [word.replace("runs/NAME", str(run)) for word in shlex.split(command)[2:]]
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+def marked(command: str) -> Any:
+    """Several processes take longer to start than the rest together."""
+    return pytest.param(command, marks=[pytest.mark.slow] if "--trainer.devices" in command else [])
+
+
+@pytest.mark.parametrize("command", map(marked, COMMANDS))
 def test_command(
     script: Script,
     own_modules: None,

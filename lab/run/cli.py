@@ -66,7 +66,7 @@ class LabCLI(LightningCLI):
         parser.add_argument("--compile", type=bool, default=False, help="compile the net")
         parser.add_argument("--ckpt_path", type=str | None, default=None, help="weights to use")
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
-        kept = {"filename": "best", "monitor": "val/loss", "mode": "min", "save_last": True}
+        kept = {"filename": "best", "monitor": "val/loss", "mode": "min", "save_last": False}
         fixed = {"auto_insert_metric_name": False, "enable_version_counter": False}
         at_end = {"save_on_train_epoch_end": True}
         defaults = {**kept, **fixed, **at_end}
@@ -129,8 +129,13 @@ class LabCLI(LightningCLI):
                 f"--{key} {value}" for key, value in given if key.partition(".")[2] in str(error)
             ]
             raise LabError(f"{', '.join(named) or 'trainer'}: {error}") from error
+        callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined]
         if trainer.world_size > 1:
-            trainer.callbacks.insert(0, UnevenBatches())  # type: ignore[attr-defined]
+            callbacks.insert(0, UnevenBatches())
+        if not trainer.fast_dev_run:  # type: ignore[attr-defined]
+            # `save_last` would follow only when the best one is written. Behind it, to know its state.
+            every = {"save_on_train_epoch_end": True, "enable_version_counter": False}
+            callbacks.append(ModelCheckpoint(str(self.path / "checkpoints"), "last", **every))  # type: ignore[arg-type]
         return trainer
 
     def trackers(self) -> list[Any]:

@@ -31,7 +31,7 @@ class MetricsFile(Logger):
         self.stale = True
         # Where the last row begins, in bytes.
         self.start = 0
-        if first_step is not None and self.path.is_file():
+        if first_step is not None:
             rows = read_rows(self.path)
             self.columns = list(rows[0]) if rows else self.columns
             self.rows = [
@@ -97,7 +97,9 @@ class MetricsFile(Logger):
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
-    """The complete rows of a metrics file; a last line cut off by a kill is left out."""
+    """The complete rows of a metrics file, none if there is no file; a line cut off by a kill is left out."""
+    if not path.is_file():
+        return []
     text = path.read_text()
     complete = text[: text.rfind("\n") + 1]
     return list(csv.DictReader(io.StringIO(complete)))
