@@ -49,7 +49,7 @@ def marked(command: str) -> Any:
     return pytest.param(command, marks=[pytest.mark.slow] if "--trainer.devices" in command else [])
 
 
-@pytest.mark.parametrize("command", map(marked, COMMANDS))
+@pytest.mark.parametrize("command", [marked(command) for command in COMMANDS])
 def test_command(
     script: Script,
     own_modules: None,

@@ -227,10 +227,8 @@ def run() -> None:
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="parts")
     parser.add_argument("--quick", action="store_true", help="a trial with few images")
     args = parser.parse_args()
+    # Threads that wait for work burn CPU time.
     torch.set_num_threads(1)
-    os.environ["OMP_NUM_THREADS"] = (
-        "1"  # for new processes; threads that wait for work burn CPU time
-    )
     card = torch.cuda.get_device_name() if torch.cuda.is_available() else None
     cpu = torch.cpu.get_capabilities().get("cpu_name")
     facts = {"date": time.strftime("%F"), "cpu": cpu, "cores": os.cpu_count(), "gpu": card}
@@ -241,7 +239,7 @@ def run() -> None:
             source, count = Path(place), 5_640 if args.quick else 60_000
             generate(source / "MNIST" / "raw", count)
             facts["data"] = f"{count} generated images"
-        os.environ["LAB_DATA_DIR"] = str(source)
+        os.environ |= {"LAB_DATA_DIR": str(source), "OMP_NUM_THREADS": "1"}
         rows = [row for part in args.only for row in PARTS[part](1 if args.quick else 7)]
     print(*(f"{key}: {value}" for key, value in facts.items()), table(rows), sep="\n")
     if args.json:

@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
@@ -32,9 +33,9 @@ class TensorSet(Dataset[Batch]):
     def __getitem__(self, index: int) -> Batch:
         return tuple(tensor[index] for tensor in self.tensors)
 
-    def __getitems__(self, indices: Sequence[int]) -> Batch:
+    def __getitems__(self, indices: Sequence[int] | np.ndarray) -> Batch:
         rows = torch.as_tensor(indices)
-        return tuple(tensor[rows] for tensor in self.tensors)
+        return tuple(tensor.index_select(0, rows) for tensor in self.tensors)
 
 
 def as_it_is(batch: Any) -> Any:
@@ -106,11 +107,11 @@ class BatchIndices:
         generator = torch.Generator().manual_seed(mixed_seed(self.seed, self.epoch))
         return torch.randperm(self.count, generator=generator)
 
-    def __iter__(self) -> Iterator[list[int]]:
+    def __iter__(self) -> Iterator[Any]:
         order = self.order()
         for batch in range(self.batches):
             start, end = self.span(batch)
-            yield order[start + self.rank : end : self.world_size].tolist()
+            yield order[start + self.rank : end : self.world_size].numpy()
 
 
 class LabData(pl.LightningDataModule):

@@ -117,8 +117,13 @@ class Classification(pl.LightningModule):
         metrics["loss"].update(loss, len(y))
         metrics["accuracy"].update(logits, y)
         metrics["top_k_accuracy"].update(logits, y)
-        log_metrics(self, stage, shown="accuracy")
         return loss, logits
+
+    def on_validation_epoch_end(self) -> None:
+        log_metrics(self, "val", shown="accuracy")
+
+    def on_test_epoch_end(self) -> None:
+        log_metrics(self, "test", shown="accuracy")
 
     def configure_optimizers(self) -> Any:
         return build_optimizer(self, **self.optimization)

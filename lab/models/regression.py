@@ -101,8 +101,13 @@ class Regression(pl.LightningModule):
         metrics["loss"].update(loss, len(y))
         metrics["rmse"].update(predicted.flatten(), y.flatten())
         metrics["r2"].update(predicted.reshape(len(y), -1), y.reshape(len(y), -1))
-        log_metrics(self, stage, shown="rmse")
         return loss, predicted
+
+    def on_validation_epoch_end(self) -> None:
+        log_metrics(self, "val", shown="rmse")
+
+    def on_test_epoch_end(self) -> None:
+        log_metrics(self, "test", shown="rmse")
 
     def configure_optimizers(self) -> Any:
         return build_optimizer(self, **self.optimization)

@@ -13,6 +13,11 @@ from lab.run.checkpoint import CONFIG_KEY
 from lab.seeding import mixed_seed
 
 
+def clocks() -> tuple[float, float]:
+    """Wall-clock and CPU time of this process, in seconds."""
+    return time.perf_counter(), time.process_time()
+
+
 class Guard(pl.Callback):
     """Seeds each epoch, stops at a loss that is no number, keeps the time and the configuration.
 
@@ -24,15 +29,19 @@ class Guard(pl.Callback):
     def __init__(self, seed: int, config: dict[str, Any]) -> None:
         self.seed, self.config = seed, config
         self.before = (0.0, 0.0)
-        self.started = (time.perf_counter(), time.process_time())
+        self.started = clocks()
+        self.ended: tuple[float, float] | None = None
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self.started = (time.perf_counter(), time.process_time())
+        self.started, self.ended = clocks(), None
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.ended = clocks()
 
     def spent(self) -> tuple[float, float]:
         """Seconds and CPU seconds of training so far."""
-        now = (time.perf_counter(), time.process_time())
-        wall, cpu = (b + n - s for b, n, s in zip(self.before, now, self.started, strict=True))
+        times = zip(self.before, self.started, self.ended or clocks(), strict=True)
+        wall, cpu = (before + end - start for before, start, end in times)
         return wall, cpu
 
     def state_dict(self) -> dict[str, Any]:

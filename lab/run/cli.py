@@ -8,7 +8,6 @@ from typing import Any, NoReturn
 
 import pytorch_lightning as pl
 import yaml
-from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.plugins.environments import SLURMEnvironment
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
@@ -16,10 +15,17 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from lab.errors import LabError
 from lab.run import checkpoint, folder, names
 from lab.run.callbacks import Guard, UnevenBatches
-from lab.run.failures import short
+from lab.run.failures import refused, short
+from lab.run.lean import Checkpoint, NoProfiler, stop_asking_nvml
 from lab.run.metrics_file import MetricsFile
 from lab.run.options import Options
 from lab.run.progress import progress
+
+AT_EACH_EPOCH: dict[str, Any] = {
+    "save_on_train_epoch_end": True,
+    "auto_insert_metric_name": False,
+    "enable_version_counter": False,
+}
 
 
 class Parser(LightningArgumentParser):
@@ -65,11 +71,8 @@ class LabCLI(LightningCLI):
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_argument("--compile", type=bool, default=False, help="compile the net")
         parser.add_argument("--ckpt_path", type=str | None, default=None, help="weights to use")
-        parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
-        kept = {"filename": "best", "monitor": "val/loss", "mode": "min", "save_last": False}
-        fixed = {"auto_insert_metric_name": False, "enable_version_counter": False}
-        at_end = {"save_on_train_epoch_end": True}
-        defaults = {**kept, **fixed, **at_end}
+        parser.add_lightning_class_args(Checkpoint, "checkpoint")
+        defaults = {"filename": "best", "monitor": "val/loss", "mode": "min", **AT_EACH_EPOCH}
         parser.set_defaults({f"checkpoint.{key}": value for key, value in defaults.items()})
         assert self.options.model is not None
         for fact in names.required_facts(self.options.model):
@@ -119,23 +122,25 @@ class LabCLI(LightningCLI):
         if SLURMEnvironment.detect():
             # The job script requeues and resumes; Lightning's own requeue would restart mid-epoch.
             plugins.append(SLURMEnvironment(auto_requeue=False))
-        fixed = {"logger": loggers, "default_root_dir": str(self.path), "plugins": plugins or None}
-        quiet = {"enable_model_summary": False, "use_distributed_sampler": False}
+        fixed = {
+            "logger": loggers,
+            "default_root_dir": str(self.path),
+            "plugins": plugins or None,
+            "profiler": settings["profiler"] or NoProfiler(),
+            "enable_model_summary": False,
+            "use_distributed_sampler": False,
+        }
         try:
-            trainer = super().instantiate_trainer(**fixed, **quiet)
+            trainer = super().instantiate_trainer(**fixed)
         except (MisconfigurationException, ValueError, TypeError) as error:
-            given = dict(self.options.settings).items()
-            named = [
-                f"--{key} {value}" for key, value in given if key.partition(".")[2] in str(error)
-            ]
-            raise LabError(f"{', '.join(named) or 'trainer'}: {error}") from error
+            raise refused(error, self.options.settings) from error
+        stop_asking_nvml(trainer.strategy.root_device)
         callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined]
         if trainer.world_size > 1:
             callbacks.insert(0, UnevenBatches())
         if not trainer.fast_dev_run:  # type: ignore[attr-defined]
             # `save_last` would follow only when the best one is written. Behind it, to know its state.
-            every = {"save_on_train_epoch_end": True, "enable_version_counter": False}
-            callbacks.append(ModelCheckpoint(str(self.path / "checkpoints"), "last", **every))  # type: ignore[arg-type]
+            callbacks.append(Checkpoint(str(self.path / "checkpoints"), "last", **AT_EACH_EPOCH))
         return trainer
 
     def trackers(self) -> list[Any]:

@@ -39,6 +39,12 @@ def short(message: str) -> str:
     return "\n".join(line[:300] for line in lines[: MOST_LINES - 1])
 
 
+def refused(error: Exception, settings: list[tuple[str, str]]) -> LabError:
+    """What the trainer says of its options, after those that it names."""
+    named = [f"--{key} {value}" for key, value in settings if key.partition(".")[2] in str(error)]
+    return LabError(f"{', '.join(named) or 'trainer'}: {error}")
+
+
 def found(pattern: str, text: str) -> str:
     """The first group that matches, or nothing."""
     match = re.search(pattern, text)

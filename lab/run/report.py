@@ -96,6 +96,9 @@ def curves(folder: Path, title: str) -> None:
         for stage, (steps, values) in stages.items():
             marker = "o" if len(steps) < 40 else ""
             axes.plot(steps, values, marker=marker, ms=3, lw=1.2, color=colors[stage], label=stage)
+        every = [value for _, values in stages.values() for value in values]
+        if min(every) > 0 and max(every) > 20 * min(every):
+            axes.set_yscale("log")
         axes.grid(alpha=0.3)
         axes.legend()
     figure.savefig(folder / "curves.png", dpi=100)
