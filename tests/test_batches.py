@@ -1,7 +1,5 @@
 """Batches: what is in them, how processes share them, and how the loaders hand them out."""
 
-from typing import Any
-
 import numpy as np
 import pytest
 import pytorch_lightning as pl

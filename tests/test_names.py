@@ -119,6 +119,12 @@ def test_help_of_a_class_has_its_options(role: str, name: str) -> None:
             assert f"  {option} " in text, option
 
 
+def test_help_spells_out_choices() -> None:
+    (line,) = [line for line in overview.details("MLP").splitlines() if "activation  " in line]
+    assert line.split()[:4] == ["activation", "relu", "|", "tanh"] and line.endswith("= 'relu'")
+    assert "constant | cosine | onecycle = 'constant'" in overview.details("Regression")
+
+
 def test_help_does_not_grow_out_of_hand() -> None:
     assert len(overview.overview(EXPERIMENTS).splitlines()) < 120
     assert (ROOT / "lab" / "run" / "overview.py").is_file()

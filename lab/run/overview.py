@@ -76,16 +76,32 @@ def details(name: str) -> str:
     return "\n".join([*lines, "", "Options:", *(rows(options(maker)) for maker in makers)])
 
 
+def choices() -> dict[str, str]:
+    """What the names of the lab's `Literal` types stand for: a | b | c."""
+    found = {}
+    for file in [*PACKAGE.glob("nets/*.py"), *PACKAGE.glob("models/*.py")]:
+        for node in ast.parse(file.read_text(encoding="utf-8")).body:
+            match node:
+                case ast.Assign(
+                    targets=[ast.Name(name)],
+                    value=ast.Subscript(ast.Name("Literal"), ast.Tuple(words)),
+                ):
+                    found[name] = " | ".join(ast.literal_eval(word) for word in words)
+    return found
+
+
 def options(maker: ast.FunctionDef) -> dict[str, str]:
     """Options with their types and defaults; arguments without a default are given by the script."""
-    names = maker.args
+    names, known = maker.args, choices()
     pairs = [
         *zip(names.args[::-1], names.defaults[::-1], strict=False),
         *zip(names.kwonlyargs, names.kw_defaults, strict=True),
     ]
     return {
         argument.arg: " = ".join(
-            ast.unparse(node) for node in (argument.annotation, default) if node
+            known.get(text := ast.unparse(node), text)
+            for node in (argument.annotation, default)
+            if node
         )
         for argument, default in pairs
         if default is not None
