@@ -54,6 +54,7 @@ def test_resume_auto_prefers_the_newest_unfinished_run_of_the_command() -> None:
         ("2", "--data A", False),
         ("3", "--data A", True),
         ("4", "--data B", False),
+        ("5", "predict --ckpt_path A.ckpt", False),
     ]:
         path = Path("runs") / name
         path.mkdir(parents=True)

@@ -103,11 +103,15 @@ def to_resume(wanted: str, run_dir: Path | None, words: list[str]) -> Path | Non
     own = [run_dir] if run_dir is not None else list(RUNS.glob(f"{job_id()}-*"))
     if run_dir is None and not job_id():
         unfinished = [path for path in RUNS.glob("*") if not (path / "summary.json").exists()]
-        own = sorted(
-            path for path in unfinished if is_run(path) and (not words or typed(path) == words)
-        )
+        own = [path for path in unfinished if is_run(path) and goes_on(typed(path), words)]
     found = [path for path in own if is_run(path)]
     return max(found, key=lambda path: (path / "config.yaml").stat().st_mtime_ns) if found else None
+
+
+def goes_on(typed_words: list[str], words: list[str]) -> bool:
+    """Whether a run begun by `typed_words` is what `words` means: a training, and the same or any."""
+    trains = not {"validate", "test", "predict"} & set(typed_words[:1])
+    return trains and (not words or typed_words == words)
 
 
 def typed(path: Path) -> list[str]:
