@@ -40,6 +40,7 @@ ROWS: list[tuple[Callable[..., nn.Module], tuple[int, ...], dict[str, Any]]] = [
     (ResNet, (1, 8, 8), {"width": 4, "depth": 1}),
     (ResNet, (3, 17, 12), {"width": 4, "depth": 2, "dropout": 0.3}),
     (ResNet, (1, 4, 4), {"width": 4, "depth": 1, "skip": False, "activation": "tanh"}),
+    (ResNet, (1, 9, 12), {"width": 4, "depth": 1, "stem_stride": 2}),
 ]
 IDS = [f"{net.__name__}-{'x'.join(map(str, shape))}" for net, shape, _ in ROWS]
 OUTPUTS = 5
@@ -198,6 +199,7 @@ OUT_OF_RANGE = [
     (CNN, {"init": "hee"}, "--model.net.init hee"),
     (ResNet, {"depth": 0}, "--model.net.depth 0"),
     (ResNet, {"width": 0}, "--model.net.width 0"),
+    (ResNet, {"stem_stride": 0}, "--model.net.stem_stride 0"),
     (ResNet, {"dropout": 2.0}, "--model.net.dropout 2.0"),
     (ResNet, {"activation": "rleu"}, "--model.net.activation rleu"),
     (ResNet, {"zero_init": True, "skip": False}, "--model.net.zero_init"),
@@ -539,6 +541,17 @@ def test_resnet_halves_the_image_twice_and_doubles_the_channels() -> None:
         x = block(x)
         shapes.append(tuple(x.shape[1:]))
     assert shapes == [(4, 16, 12), (4, 16, 12), (8, 8, 6), (16, 4, 3)]
+
+
+def test_resnet_stem_can_halve_the_image() -> None:
+    images, options = torch.randn(2, 1, 28, 28), {"depth": 1, "width": 4}
+    full = ResNet((1, 28, 28), 3, **options)
+    half = ResNet((1, 28, 28), 3, stem_stride=2, **options)
+    half.load_state_dict(full.state_dict())
+    assert half.stem(images).shape == (2, 4, 14, 14)
+    torch.testing.assert_close(half.stem(images), full.stem(images)[:, :, ::2, ::2])
+    with pytest.raises(ValueError, match="8x7 are too small: use MLP, or .* 8x8"):
+        ResNet((1, 8, 7), 3, stem_stride=2)
 
 
 def test_resnet_has_the_parameters_of_its_sizes() -> None:

@@ -55,6 +55,8 @@ class ResNet(nn.Module):
     Shapes: (B, C, H, W) -> (B, num_outputs).
 
     Args:
+        stem_stride: step of the first convolution; 2 halves the image before the stages, at a quarter of
+            their cost.
         depth: blocks in each of the three stages; the second and third halve the image.
         width: channels of the first stage; they double at the second and third.
         skip: without it the same net has no shortcuts.
@@ -62,7 +64,7 @@ class ResNet(nn.Module):
         dropout: share of the features set to zero before the last layer, in training.
 
     Raises:
-        ValueError: an image smaller than 4x4 pixels, or an option out of range.
+        ValueError: an image smaller than 4x4 pixels behind the stem, or an option out of range.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class ResNet(nn.Module):
         *,
         depth: int = 2,
         width: int = 16,
+        stem_stride: int = 1,
         activation: Activation = "relu",
         skip: bool = True,
         zero_init: bool = False,
@@ -82,7 +85,8 @@ class ResNet(nn.Module):
         check_at_least("width", width, 1)
         check_choices(activation=activation)
         check_dropout(dropout)
-        check_image(input_shape, least=4, way_out="use MLP")
+        check_at_least("stem_stride", stem_stride, 1)
+        check_image(input_shape, least=4 * stem_stride, way_out="use MLP")
         if zero_init and not skip:
             raise ValueError("--model.net.zero_init without skip connections would output zeros")
         channels = width
@@ -95,7 +99,7 @@ class ResNet(nn.Module):
                     _Block(channels, wide, stride=stride, activation=activation, skip=skip)
                 )
                 channels = wide
-        self.stem = nn.Conv2d(input_shape[0], width, 3, padding=1, bias=False)
+        self.stem = nn.Conv2d(input_shape[0], width, 3, stride=stem_stride, padding=1, bias=False)
         self.blocks = nn.Sequential(*blocks)
         self.leave = nn.Sequential(BatchNorm(channels), make_activation(activation))
         self.output = nn.Sequential(nn.Dropout(dropout), nn.Linear(channels, num_outputs))
