@@ -1,5 +1,6 @@
 """The same run again: after a kill, with other workers, with other hash seeds."""
 
+import itertools
 import json
 import os
 import random
@@ -8,12 +9,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 from conftest import ROOT
+from pytorch_lightning import LightningModule
 from test_script import Script, same, weights
 
+from lab.run.callbacks import Guard
 from lab.run.metrics_file import read_rows
 
 RUN = (sys.executable, str(ROOT / "training" / "run_experiment.py"))
@@ -125,6 +130,15 @@ def test_random_draws_differ_between_epochs_and_seeds(
 
     assert len(watching.seen) == 6
     assert len({tuple(draw.tolist()) for draw in watching.seen}) == 6
+
+
+def test_random_draws_differ_between_epochs_ranks_and_seeds_of_a_run() -> None:
+    draws = set()
+    for seed, epoch, rank in itertools.product((0, 1, 2**32 - 1), (0, 1), (0, 1, 2)):
+        trainer: Any = SimpleNamespace(current_epoch=epoch, global_rank=rank)
+        Guard(seed, {}).on_train_epoch_start(trainer, LightningModule())
+        draws.add(tuple(torch.rand(3).tolist()))
+    assert len(draws) == 3 * 2 * 3
 
 
 def test_finished_run_can_be_trained_further(script: Script) -> None:
