@@ -70,6 +70,7 @@ COMMANDS = [
     ("--ckpt_path none.ckpt", "none.ckpt: there is no such checkpoint", ""),
     ("test --ckpt_path text.ckpt", "text.ckpt:", ""),
     ("test --ckpt_path bomb.ckpt", "bomb.ckpt: refused", ""),
+    ("test --ckpt_path packed.ckpt", "packed.ckpt: refused", ""),
     ("test --ckpt_path cut.ckpt", "cut.ckpt:", ""),
     ("--ckpt_path other.ckpt", "other.ckpt: says nothing of its run", ""),
     ("--run_dir full", "--run_dir full: taken", ""),
@@ -92,6 +93,7 @@ def files(own_folder: Path) -> None:
     Path("typo.yaml").write_text("data: {class_path: Digits, init_args: {batchsize: 3}}")
     Path("text.ckpt").write_text("not a checkpoint")
     Path("bomb.ckpt").write_bytes(pickle.dumps(Bomb()))
+    torch.save({"state_dict": Bomb()}, "packed.ckpt")
     torch.save({"state_dict": {"weight": torch.zeros(3)}}, "other.ckpt")
     Path("cut.ckpt").write_bytes(Path("other.ckpt").read_bytes()[:300])
     Path("full").mkdir()
