@@ -42,10 +42,16 @@ def metrics(folder: Path) -> list[dict[str, str]]:
     return read_rows(folder / "metrics.csv")
 
 
-def kill_in_training(folder: Path, words: list[str], after_rows: int) -> None:
-    """Start the script and end it by SIGKILL once `metrics.csv` has that many rows."""
+def kill_in_training(
+    folder: Path, words: list[str], after_rows: int, by: signal.Signals = signal.SIGKILL
+) -> tuple[int, str]:
+    """Start the script and end it once `metrics.csv` has that many rows; exit code and errors."""
     with subprocess.Popen(
-        [*RUN, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment()
+        [*RUN, *words],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(),
     ) as process:
         for _ in range(12_000):
             time.sleep(0.005)
@@ -53,8 +59,9 @@ def kill_in_training(folder: Path, words: list[str], after_rows: int) -> None:
             if process.poll() is not None or (file.is_file() and len(metrics(folder)) > after_rows):
                 break
         assert process.poll() is None, "the run ended before it was killed"
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        process.send_signal(by)
+        errors = process.communicate(timeout=60)[1]
+        return process.returncode, errors
 
 
 @pytest.mark.slow
@@ -84,6 +91,16 @@ def test_killed_run_goes_on_as_if_nothing_had_happened(tmp_path: Path, seed: int
     assert {k: v for k, v in whole.items() if k not in times} == {
         k: v for k, v in resumed.items() if k not in times
     }
+
+
+@pytest.mark.slow
+def test_interrupted_run_says_how_to_go_on() -> None:
+    words = [*OPTIONS, "--trainer.max_epochs", "500", "--run_dir", "run"]
+    code, errors = kill_in_training(Path("run"), words, after_rows=3, by=signal.SIGINT)
+    assert code == 1
+    assert errors.rstrip().endswith("error: stopped.\nGo on with: --resume run")
+    call("--resume", "run", "--trainer.max_epochs", "3")
+    assert len(metrics(Path("run"))) >= 3
 
 
 @pytest.mark.slow

@@ -89,16 +89,25 @@ def run(chosen: options.Options, path: Path, fresh: bool) -> int:
         stages.prepare(cli)
         started = True
         stages.run(cli)
-    except KeyboardInterrupt:
-        return fail(LabError(f"stopped.\nGo on with: --resume {path}"), code=1)
+    except (KeyboardInterrupt, SystemExit):
+        # During a fit Lightning turns the first into the second.
+        if started:
+            return fail(LabError(f"stopped.\nGo on with: --resume {path}"), code=1)
+        discard(path, fresh)
+        return fail(LabError("stopped before the run began."), code=1)
     except Exception as error:
         known = failures.cause(error)
         if known and not started:
-            if fresh and folder.first_process():
-                shutil.rmtree(path)
+            discard(path, fresh)
             return fail(known)
         return fail(known or LabError(failures.describe(error, path)), code=1)
     return 0
+
+
+def discard(path: Path, fresh: bool) -> None:
+    """Remove the folder of a run that did not begin."""
+    if fresh and folder.first_process():
+        shutil.rmtree(path)
 
 
 def fail(error: LabError, code: int = 2) -> int:
