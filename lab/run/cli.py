@@ -72,8 +72,8 @@ class LabCLI(LightningCLI):
         parser.add_argument("--compile", type=bool, default=False, help="compile the net")
         parser.add_argument("--ckpt_path", type=str | None, default=None, help="weights to use")
         parser.add_lightning_class_args(Checkpoint, "checkpoint")
-        defaults = {"filename": "best", "monitor": "val/loss", "mode": "min", **AT_EACH_EPOCH}
-        parser.set_defaults({f"checkpoint.{key}": value for key, value in defaults.items()})
+        best = {"filename": "best", "monitor": "val/loss", "mode": "min", **AT_EACH_EPOCH}
+        parser.set_defaults({f"checkpoint.{key}": value for key, value in best.items()})
         assert self.options.model is not None
         for fact in names.required_facts(self.options.model):
             parser.link_arguments(
@@ -101,19 +101,16 @@ class LabCLI(LightningCLI):
         return getattr(data, name)
 
     def before_instantiate_classes(self) -> None:
-        text = self.parser.dump(
-            self.config, skip_link_targets=True, skip_unset=False, format="yaml"
-        )
+        text = self.parser.dump(self.config, skip_link_targets=True, skip_unset=False)
         self.content = yaml.safe_load(text)
         self.content.pop("ckpt_path")
 
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
         settings = self.config_init["trainer"]
         steps = checkpoint.read(self.resumed)["global_step"] if self.resumed else None
-        loggers: list[Any] = [MetricsFile(self.path, steps), *self.trackers()]
-        if settings["logger"] not in (None, True, False):
-            own = settings["logger"]
-            loggers += own if isinstance(own, list) else [own]
+        own = [] if settings["logger"] in (None, True, False) else settings["logger"]
+        loggers = [MetricsFile(self.path, steps), *self.trackers()]
+        loggers += own if isinstance(own, list) else [own]
         self.guard = Guard(self.content["seed_everything"], self.content)
         self.config_init["checkpoint"].dirpath = str(self.path / "checkpoints")
         bar = [] if settings["enable_progress_bar"] is False else [progress()]
