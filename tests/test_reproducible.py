@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -93,8 +94,16 @@ def test_killed_run_goes_on_as_if_nothing_had_happened(tmp_path: Path, seed: int
     }
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Processes started in the test can be interrupted, even where the tests run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.slow
-def test_interrupted_run_says_how_to_go_on() -> None:
+def test_interrupted_run_says_how_to_go_on(interruptible: None) -> None:
     words = [*OPTIONS, "--trainer.max_epochs", "500", "--run_dir", "run"]
     code, errors = kill_in_training(Path("run"), words, after_rows=3, by=signal.SIGINT)
     assert code == 1
