@@ -66,6 +66,22 @@ def test_two_processes_resume(tmp_path: Path) -> None:
     assert_same_metrics(summary("whole"), summary("parts"))
 
 
+def test_data_module_of_another_kind_is_shared_out_too() -> None:
+    Path("plain.py").write_text(
+        "import pytorch_lightning as pl, torch\n"
+        "from torch.utils.data import DataLoader, TensorDataset\n"
+        "class Plain(pl.LightningDataModule):\n"
+        "    input_shape, num_classes = (3,), 2\n"
+        "    def load(self):\n"
+        "        x = torch.arange(192.0).view(64, 3)\n"
+        "        return DataLoader(TensorDataset(x, (x[:, 0] > 96).long()), batch_size=8)\n"
+        "    train_dataloader = val_dataloader = test_dataloader = load\n"
+    )
+    words = ["--data", "plain.Plain", "--model.net", "MLP", "--trainer.max_epochs", "1"]
+    finish([*RUN, *words, *TWO, "--run_dir", "two"])
+    assert summary("two")["steps"] == 64 / (8 * 2)
+
+
 def test_accumulated_batches_give_the_numbers_of_a_large_one() -> None:
     words = [*RUN, *DIGITS, *ON_CPU]
     finish([*words, "--data.batch_size", "200", "--run_dir", "large"])

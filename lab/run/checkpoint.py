@@ -12,6 +12,12 @@ import torch
 from lab.errors import LabError, nearest
 
 CONFIG_KEY = "lab_config"
+# When the script's checkpoints are written, and that their names are just those given.
+AT_EACH_EPOCH: dict[str, Any] = {
+    "save_on_train_epoch_end": True,
+    "auto_insert_metric_name": False,
+    "enable_version_counter": False,
+}
 
 
 def read(path: Path) -> dict[str, Any]:

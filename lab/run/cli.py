@@ -12,6 +12,7 @@ from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.plugins.environments import SLURMEnvironment
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
+from lab.data.base import LabData
 from lab.errors import LabError
 from lab.run import checkpoint, folder, names
 from lab.run.callbacks import Guard, UnevenBatches
@@ -20,12 +21,6 @@ from lab.run.lean import Checkpoint, NoProfiler, stop_asking_nvml
 from lab.run.metrics_file import MetricsFile
 from lab.run.options import Options
 from lab.run.progress import progress
-
-AT_EACH_EPOCH: dict[str, Any] = {
-    "save_on_train_epoch_end": True,
-    "auto_insert_metric_name": False,
-    "enable_version_counter": False,
-}
 
 
 class Parser(LightningArgumentParser):
@@ -72,7 +67,12 @@ class LabCLI(LightningCLI):
         parser.add_argument("--compile", type=bool, default=False, help="compile the net")
         parser.add_argument("--ckpt_path", type=str | None, default=None, help="weights to use")
         parser.add_lightning_class_args(Checkpoint, "checkpoint")
-        best = {"filename": "best", "monitor": "val/loss", "mode": "min", **AT_EACH_EPOCH}
+        best = {
+            "filename": "best",
+            "monitor": "val/loss",
+            "mode": "min",
+            **checkpoint.AT_EACH_EPOCH,
+        }
         parser.set_defaults({f"checkpoint.{key}": value for key, value in best.items()})
         assert self.options.model is not None
         for fact in names.required_facts(self.options.model):
@@ -125,7 +125,9 @@ class LabCLI(LightningCLI):
             "plugins": plugins or None,
             "profiler": settings["profiler"] or NoProfiler(),
             "enable_model_summary": False,
-            "use_distributed_sampler": False,
+            # Our batches are shared out already; those of any other data module are for Lightning to share.
+            "use_distributed_sampler": settings["use_distributed_sampler"]
+            and not isinstance(self.datamodule, LabData),
         }
         try:
             trainer = super().instantiate_trainer(**fixed)
@@ -137,7 +139,9 @@ class LabCLI(LightningCLI):
             callbacks.insert(0, UnevenBatches())
         if not trainer.fast_dev_run:  # type: ignore[attr-defined]
             # `save_last` would follow only when the best one is written. Behind it, to know its state.
-            callbacks.append(Checkpoint(str(self.path / "checkpoints"), "last", **AT_EACH_EPOCH))
+            callbacks.append(
+                Checkpoint(str(self.path / "checkpoints"), "last", **checkpoint.AT_EACH_EPOCH)
+            )
         return trainer
 
     def trackers(self) -> list[Any]:
