@@ -2,6 +2,7 @@
 
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
@@ -9,7 +10,8 @@ import torch
 from torch import Tensor
 
 from lab.errors import LabError
-from lab.run.checkpoint import CONFIG_KEY
+from lab.run.checkpoint import AT_EACH_EPOCH, CONFIG_KEY
+from lab.run.lean import Checkpoint
 from lab.seeding import mixed_seed
 
 
@@ -108,3 +110,13 @@ class UnevenBatches(pl.Callback):
         if self.scale != 1.0:
             scale = self.scale
             loss.register_hook(lambda gradient: gradient * scale)
+
+
+def add_own(trainer: pl.Trainer, folder: Path) -> None:
+    """Add what must stand at the very beginning or end of a built trainer's callbacks."""
+    callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined]
+    if trainer.world_size > 1:
+        callbacks.insert(0, UnevenBatches())
+    if not trainer.fast_dev_run:  # type: ignore[attr-defined]
+        # `save_last` would follow only when the best one is written. Behind it, to know its state.
+        callbacks.append(Checkpoint(str(folder / "checkpoints"), "last", **AT_EACH_EPOCH))

@@ -15,7 +15,7 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from lab.data.base import LabData
 from lab.errors import LabError
 from lab.run import checkpoint, folder, names
-from lab.run.callbacks import Guard, UnevenBatches
+from lab.run.callbacks import Guard, add_own
 from lab.run.failures import refused, short
 from lab.run.lean import Checkpoint, NoProfiler, stop_asking_nvml
 from lab.run.metrics_file import MetricsFile
@@ -134,14 +134,7 @@ class LabCLI(LightningCLI):
         except (MisconfigurationException, ValueError, TypeError) as error:
             raise refused(error, self.options.settings) from error
         stop_asking_nvml(trainer.strategy.root_device)
-        callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined]
-        if trainer.world_size > 1:
-            callbacks.insert(0, UnevenBatches())
-        if not trainer.fast_dev_run:  # type: ignore[attr-defined]
-            # `save_last` would follow only when the best one is written. Behind it, to know its state.
-            callbacks.append(
-                Checkpoint(str(self.path / "checkpoints"), "last", **checkpoint.AT_EACH_EPOCH)
-            )
+        add_own(trainer, self.path)
         return trainer
 
     def trackers(self) -> list[Any]:
