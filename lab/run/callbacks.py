@@ -32,17 +32,13 @@ class Guard(pl.Callback):
         self.seed, self.config = seed, config
         self.before = (0.0, 0.0)
         self.started = clocks()
-        self.ended: tuple[float, float] | None = None
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self.started, self.ended = clocks(), None
-
-    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self.ended = clocks()
+        self.started = clocks()
 
     def spent(self) -> tuple[float, float]:
         """Seconds and CPU seconds of training so far."""
-        times = zip(self.before, self.started, self.ended or clocks(), strict=True)
+        times = zip(self.before, self.started, clocks(), strict=True)
         wall, cpu = (before + end - start for before, start, end in times)
         return wall, cpu
 

@@ -21,13 +21,12 @@ FOLDERS = {
     "models": {"LightningModule"},
     "nets": {"Module"},
 }
-TORCH = {"optimizers": "torch.optim", "schedulers": "torch.optim.lr_scheduler"}
+OPTIMIZERS = "torch.optim"
 OPTION = {
     "data": "--data",
     "models": "--model",
     "nets": "--model.net",
     "optimizers": "--model.optimizer",
-    "schedulers": "--model.schedule",
 }
 
 
@@ -56,15 +55,10 @@ def resolve(role: str, name: str) -> str:
     if "." in name:
         load(name)
         return name
-    if role in TORCH:
-        classes = [
-            key
-            for key, value in vars(importlib.import_module(TORCH[role])).items()
-            if inspect.isclass(value)
-            and not key.startswith("_")
-            and key not in ("Optimizer", "LRScheduler")
-        ]
-        paths = {key: f"{TORCH[role]}.{key}" for key in classes}
+    if role == "optimizers":
+        public = vars(importlib.import_module(OPTIMIZERS)).items()
+        classes = [key for key, value in public if inspect.isclass(value) and key[0] != "_"]
+        paths = {key: f"{OPTIMIZERS}.{key}" for key in classes if key != "Optimizer"}
     else:
         paths = {key: path for key, (path, _) in index(role).items()}
     if name not in paths:

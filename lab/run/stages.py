@@ -46,18 +46,24 @@ def fit(cli: LabCLI) -> None:
     announce(cli)
     trainer, resumed = cli.trainer, str(cli.resumed) if cli.resumed else None
     trainer.fit(cli.model, datamodule=cli.datamodule, ckpt_path=resumed, weights_only=True)
-    progress = {"epochs": trainer.current_epoch, "steps": trainer.global_step}
+    # Taken now: loading a checkpoint for the test sets the clock back to when it was written.
+    seconds, cpu_seconds = cli.guard.spent()
+    progress = {"seconds": seconds, "cpu_seconds": cpu_seconds}
+    progress |= {"epochs": trainer.current_epoch, "steps": trainer.global_step}
     best = getattr(trainer.checkpoint_callback, "best_model_path", "")
-    if best:
-        cli.model.load_state_dict(checkpoint.check_fits(cli.model, Path(best)))
     if "WANDB_SWEEP_ID" not in os.environ:
-        measure(cli, "test")
+        measure(cli, "test", best or None)
     finish(cli, progress, Path(best) if best else None)
 
 
-def measure(cli: LabCLI, verb: str) -> None:
-    """Test or validate with the present weights."""
-    getattr(cli.trainer, verb)(cli.model, datamodule=cli.datamodule, verbose=False)
+def measure(cli: LabCLI, verb: str, path: str | None = None) -> None:
+    """Test or validate with the weights of a checkpoint of this run, or with the present ones.
+
+    The trainer loads them, because a strategy may have cut the model into shards.
+    """
+    getattr(cli.trainer, verb)(
+        cli.model, datamodule=cli.datamodule, ckpt_path=path, weights_only=True, verbose=False
+    )
 
 
 def predict(cli: LabCLI) -> None:
@@ -82,7 +88,7 @@ def size(model: torch.nn.Module) -> int:
     return sum(weight.numel() for weight in model.parameters())
 
 
-def finish(cli: LabCLI, progress: dict[str, int], best: Path | None) -> None:
+def finish(cli: LabCLI, progress: dict[str, float], best: Path | None) -> None:
     """Print the table, write `summary.json` and `curves.png`, end the W&B run; first process only."""
     if not cli.trainer.is_global_zero:
         return
@@ -92,13 +98,10 @@ def finish(cli: LabCLI, progress: dict[str, int], best: Path | None) -> None:
     measured = {key: value for key, value in finals.items() if not key.startswith("train/")}
     tested = {key: value for key, value in measured.items() if key.startswith("test/")}
     print(report.table(tested or measured, baselines))
-    seconds, cpu_seconds = cli.guard.spent() if progress else (0.0, 0.0)
     summary: dict[str, Any] = {
         **finals,
         **{f"baseline/{key}": value for key, value in baselines.items()},
         **{f"best/{key}": value for key, value in report.at_best(cli.path, best).items()},
-        "seconds": seconds,
-        "cpu_seconds": cpu_seconds,
         **progress,
         "parameters": size(cli.model),
         **report.versions(),
