@@ -12,9 +12,9 @@ from gymnasium.vector import SyncVectorEnv, VectorEnv
 from gymnasium.wrappers import FlattenObservation
 
 from lab.data.base import LabData
-from lab.data.environment_experience import FILM_SEED, TEST_EPISODES, at_least_one, sets
+from lab.data.environment_experience import FILM_SEED, TEST_EPISODES, at_least_one, greedy, sets
 from lab.data.environment_frames import draw_cart_pole
-from lab.data.environment_playing import Act, Film, film
+from lab.data.environment_playing import Film, film
 from lab.errors import LabError, nearest
 
 
@@ -26,9 +26,7 @@ def make_one(name: str, render_mode: str | None = None) -> gymnasium.Env:
             numbered.
     """
     try:
-        env: gymnasium.Env = gymnasium.make(
-            name, render_mode=render_mode, disable_env_checker=True
-        )
+        env: gymnasium.Env = gymnasium.make(name, render_mode=render_mode, disable_env_checker=True)
     except gymnasium.error.DependencyNotInstalled as error:
         raise LabError(f"--data.id {name}: {error}") from error
     except gymnasium.error.Error as error:
@@ -78,9 +76,7 @@ class Environment(LabData):
         val_episodes: int = 100,
     ) -> None:
         super().__init__(batch_size=batch_size)
-        at_least_one(
-            num_envs=num_envs, steps_per_epoch=steps_per_epoch, val_episodes=val_episodes
-        )
+        at_least_one(num_envs=num_envs, steps_per_epoch=steps_per_epoch, val_episodes=val_episodes)
         self.id, self.num_envs = id, num_envs
         self.steps_per_epoch, self.val_episodes = steps_per_epoch, val_episodes
         env: Any = make_one(id)
@@ -101,15 +97,19 @@ class Environment(LabData):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.train_set.load_state_dict(state_dict)
 
-    def film(self, act: Act) -> Film:
+    def film(self, agent: Any) -> Film:
         """An episode, with pictures if the environment can draw itself here."""
         try:
             envs = SyncVectorEnv([lambda: make_one(self.id, "rgb_array")])
             envs.reset(seed=FILM_SEED)
             envs.render()
         except (gymnasium.error.Error, LabError, NotImplementedError):
-            return film(self.make(1), act, None, seed=FILM_SEED)
-        return film(envs, act, lambda *_: envs.render()[0], seed=FILM_SEED)
+            return film(self.make(1), greedy(agent), None, seed=FILM_SEED)
+
+        def draw(*state: Any) -> Any:
+            return envs.render()[0]
+
+        return film(envs, greedy(agent), draw, seed=FILM_SEED)
 
 
 class CartPole(LabData):
@@ -137,9 +137,7 @@ class CartPole(LabData):
         val_episodes: int = 100,
     ) -> None:
         super().__init__(batch_size=batch_size)
-        at_least_one(
-            num_envs=num_envs, steps_per_epoch=steps_per_epoch, val_episodes=val_episodes
-        )
+        at_least_one(num_envs=num_envs, steps_per_epoch=steps_per_epoch, val_episodes=val_episodes)
         self.observation_shape, self.num_actions = (4,), 2
         self.num_envs, self.steps_per_epoch = num_envs, steps_per_epoch
         self.val_episodes = val_episodes
@@ -158,6 +156,6 @@ class CartPole(LabData):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.train_set.load_state_dict(state_dict)
 
-    def film(self, act: Act) -> Film:
+    def film(self, agent: Any) -> Film:
         """An episode, drawn."""
-        return film(self.make(1), act, draw_cart_pole, seed=FILM_SEED)
+        return film(self.make(1), greedy(agent), draw_cart_pole, seed=FILM_SEED)

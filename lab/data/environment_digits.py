@@ -7,16 +7,15 @@ and their split are those of `Digits`.
 from typing import Any
 
 import numpy as np
-import torch
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from lab.data.base import LabData, TensorSet
 from lab.data.digits import Digits
-from lab.data.environment_experience import at_least_one, sets
+from lab.data.environment_experience import at_least_one, greedy, sets
 from lab.data.environment_frames import draw_digit
-from lab.data.environment_playing import Act, Film
+from lab.data.environment_playing import Film
 
 
 class DigitEnvs(VectorEnv):
@@ -102,8 +101,8 @@ class DigitBandit(LabData):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.train_set.load_state_dict(state_dict)
 
-    def film(self, act: Act) -> Film:
+    def film(self, agent: Any) -> Film:
         """Forty test images and what is said of them."""
         images, labels = (column[:40] for column in self.unseen.tensors)
-        triples = zip(images.numpy(), act(images).tolist(), labels.tolist(), strict=True)
+        triples = zip(images.numpy(), greedy(agent)(images).tolist(), labels.tolist(), strict=True)
         return images, [draw_digit(*triple) for triple in triples]

@@ -14,7 +14,7 @@ import torch
 from gymnasium.vector import VectorEnv
 from torch import Tensor
 
-from lab.data.base import Batch
+from lab.data.base import Batch, MadeBatches
 from lab.data.environment_playing import Act, MakeEnvs, Players, play_episodes
 from lab.errors import LabError
 from lab.experience import Episodes, Replay, Rollouts
@@ -70,7 +70,7 @@ class ReplayMemory:
             self.position = state["position"]
 
 
-class Experience:
+class Experience(MadeBatches):
     """What the agent lives through in an epoch, as batches to learn from: the training set of an agent.
 
     All environments start anew at each epoch, by a seed of (seed, epoch, process), so that a run resumed
@@ -114,7 +114,11 @@ class Experience:
 
     def __iter__(self) -> Iterator[Batch]:
         trainer = self.data.trainer
-        seeds = (int(os.environ.get("PL_GLOBAL_SEED", 0)), trainer.current_epoch, trainer.global_rank)
+        seeds = (
+            int(os.environ.get("PL_GLOBAL_SEED", 0)),
+            trainer.current_epoch,
+            trainer.global_rank,
+        )
         self.players.reset(mixed_seed(*seeds, TRAIN, 0))
         generator = torch.Generator().manual_seed(mixed_seed(*seeds, TRAIN, 1))
         plan = self.agent.experience
@@ -146,9 +150,7 @@ class Experience:
             for rows in order.tensor_split(self.parts(plan)):
                 yield tuple(column.index_select(0, rows) for column in columns)
 
-    def replayed(
-        self, plan: Replay, columns: Batch, generator: torch.Generator
-    ) -> Iterator[Batch]:
+    def replayed(self, plan: Replay, columns: Batch, generator: torch.Generator) -> Iterator[Batch]:
         """Batches of steps that were played some time ago."""
         if self.memory is None:
             self.memory = ReplayMemory(plan.capacity)
@@ -169,7 +171,7 @@ class Experience:
             self.memory.load_state_dict(state["memory"])
 
 
-class GreedyEpisodes:
+class GreedyEpisodes(MadeBatches):
     """The validation or test set of an agent: one batch, of the same episodes each time.
 
     In each environment one episode is played, without exploration. With several processes each plays all

@@ -13,9 +13,9 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from lab.data.base import LabData
-from lab.data.environment_experience import FILM_SEED, TEST_EPISODES, at_least_one, sets
+from lab.data.environment_experience import FILM_SEED, TEST_EPISODES, at_least_one, greedy, sets
 from lab.data.environment_frames import draw_grid
-from lab.data.environment_playing import Act, Film, film
+from lab.data.environment_playing import Film, film
 from lab.errors import LabError
 
 # Walls are #, goals G, pits P; every other cell may be where an episode starts.
@@ -166,10 +166,10 @@ class GridWorld(LabData):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.train_set.load_state_dict(state_dict)
 
-    def film(self, act: Act) -> Film:
+    def film(self, agent: Any) -> Film:
         """An episode, drawn."""
 
         def draw(observation: np.ndarray, action: int) -> np.ndarray:
             return draw_grid(MAP, self.grid.cells[int(observation.argmax())], MOVES[action])
 
-        return film(self.make(1), act, draw, seed=FILM_SEED)
+        return film(self.make(1), greedy(agent), draw, seed=FILM_SEED)

@@ -92,9 +92,7 @@ def play_episodes(envs: VectorEnv, act: Act, *, seed: int) -> Episodes:
         chosen.append(np.where(alive, actions, -1))
         alive &= ~ended
     columns = torch.from_numpy(np.stack(chosen, axis=1))
-    return Episodes(
-        torch.from_numpy(returns).float(), torch.from_numpy(lengths), columns.long()
-    )
+    return Episodes(torch.from_numpy(returns).float(), torch.from_numpy(lengths), columns.long())
 
 
 def film(envs: VectorEnv, act: Act, draw: Draw | None, *, seed: int) -> Film:

@@ -3,7 +3,6 @@
 Letters: B steps or environments, S the shape of an observation, A actions.
 """
 
-from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -91,26 +90,31 @@ def judge(metrics: Any, episodes: Episodes) -> None:
 
 
 class Progress:
-    """Returns of the latest episodes of training in this epoch, and how many steps were made in all."""
+    """How the training goes within an epoch, at whose beginning all environments start anew.
+
+    Attributes:
+        ended: environment steps made when an episode ended, and its return.
+        env_steps: environment steps made so far, in all epochs.
+    """
 
     def __init__(self) -> None:
-        self.returns: deque[float] = deque(maxlen=100)
+        self.ended: list[tuple[float, float]] = []
         self.env_steps = 0
 
     def note(self, returns: list[float], env_steps: int) -> None:
         """Add what a rollout brought."""
-        self.returns.extend(returns)
+        self.ended += [(env_steps, value) for value in returns]
         self.env_steps = env_steps
 
     def log(self, module: pl.LightningModule) -> None:
-        """Log at the steps that are logged, like the training loss."""
+        """Log the mean of the latest returns and the steps, when the training loss is logged."""
         trainer: Any = module.trainer
         every = trainer.log_every_n_steps
         if every and (trainer.global_step + 1) % every == 0:
             module.log("env_steps", float(self.env_steps))
-            if self.returns:
-                mean = sum(self.returns) / len(self.returns)
-                module.log("train/return", mean, prog_bar=True)
+            latest = [value for _, value in self.ended[-100:]]
+            if latest:
+                module.log("train/return", sum(latest) / len(latest), prog_bar=True)
 
 
 def random_baseline(data: Any) -> dict[str, dict[str, float]]:

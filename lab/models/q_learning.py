@@ -187,8 +187,9 @@ class QLearning(pl.LightningModule):
         return loss
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        weights = list(self.target.parameters())
-        torch._foreach_lerp_(weights, list(self.net.parameters()), self.target_rate)
+        # In one call for all weights, since each small one would cost as much.
+        targets: list[Tensor] = [*self.target.parameters()]
+        torch._foreach_lerp_(targets, [*self.net.parameters()], self.target_rate)
 
     def validation_step(self, batch: Episodes, batch_idx: int) -> None:
         judge(self.metrics["val"], batch)
