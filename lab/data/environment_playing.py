@@ -84,7 +84,7 @@ def play_episodes(envs: VectorEnv, act: Act, *, seed: int) -> Episodes:
     players.reset(seed)
     alive = np.ones(envs.num_envs, dtype=bool)
     returns, lengths = np.zeros(envs.num_envs), np.zeros(envs.num_envs, dtype=np.int64)
-    chosen = []
+    chosen: list[np.ndarray] = []
     while alive.any() and len(chosen) < MOST_STEPS:
         _, actions, rewards, _, _, ended, _ = players.step(act)
         returns += rewards * alive
@@ -99,7 +99,9 @@ def film(envs: VectorEnv, act: Act, draw: Draw | None, *, seed: int) -> Film:
     """An episode of the first environment, with a picture of each step if `draw` is given."""
     players = Players(envs)
     players.reset(seed)
-    seen, pictures, over = [], [], False
+    seen: list[np.ndarray] = []
+    pictures: list[np.ndarray] = []
+    over = False
     while not over and len(seen) < MOST_STEPS:
         observations = players.observations
         actions = act(torch.as_tensor(observations, dtype=torch.float))

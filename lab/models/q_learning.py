@@ -186,6 +186,7 @@ class QLearning(pl.LightningModule):
         self.progress.log(self)
         return loss
 
+    @torch.no_grad()
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         # In one call for all weights, since each small one would cost as much.
         targets: list[Tensor] = [*self.target.parameters()]
