@@ -38,17 +38,39 @@ from lab.models.building import (
 from lab.models.logging import log_metrics, log_training_loss
 
 
-def double_target(
-    rewards: Tensor, terminated: Tensor, next_online: Tensor, next_target: Tensor, discount: float
-) -> Tensor:
-    """What an action's value (B,) should be, from values (B, A) of the next state by both nets.
+def look_ahead(rollout: Rollout, *, steps: int, discount: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Discounted rewards of `steps` steps, what they lead to, and the factor of what comes after that.
 
-    The online net chooses the next action and the target net values it, since the maximum of one net's noisy
-    values is too high. Nothing follows a terminated step.
+    Fewer steps where the episode or the rollout ends. The factor is 0 when the task has ended. Shapes (T, N),
+    (T, N, *S), (T, N).
+    """
+    count, places = rollout.rewards.shape
+    rewards, factors = torch.zeros_like(rollout.rewards), torch.ones_like(rollout.rewards)
+    numbers = torch.arange(count)[:, None].expand(count, places)
+    last, going_on = numbers.clone(), torch.ones_like(rollout.ended)
+    for ahead in range(min(steps, count)):
+        # Rows from `reach` on have no step so far ahead of them.
+        reach = count - ahead
+        here = going_on[:reach]
+        rewards[:reach] += here * factors[:reach] * rollout.rewards[ahead:]
+        last[:reach] = torch.where(here, numbers[ahead:], last[:reach])
+        factors[:reach] *= torch.where(here, discount, 1.0)
+        going_on[:reach] &= ~rollout.ended[ahead:]
+    columns = torch.arange(places)
+    factors = factors * ~rollout.terminated[last, columns]
+    return rewards, rollout.next_observations[last, columns], factors
+
+
+def double_target(
+    rewards: Tensor, factors: Tensor, next_online: Tensor, next_target: Tensor
+) -> Tensor:
+    """What an action's value (B,) should be: rewards, and by `factors` the value of what follows them.
+
+    Of that both nets give values (B, A). The online net chooses the next action and the target net values
+    it, since the maximum of one net's noisy values is too high.
     """
     best = next_online.argmax(-1, keepdim=True)
-    later = next_target.gather(-1, best).squeeze(-1)
-    return rewards + discount * later * ~terminated
+    return rewards + factors * next_target.gather(-1, best).squeeze(-1)
 
 
 def exploration_at(done: float, *, start: float, end: float, share: float) -> float:
@@ -66,7 +88,9 @@ class QLearning(pl.LightningModule):
         num_actions: A, from the data module.
         net: builds the net that maps observations (B, *S) to action values (B, A).
         discount: what a reward is worth one step later.
-        horizon: steps of each environment between updates.
+        look_ahead: rewards that are summed before the value of what follows; 1 is Q-learning proper, more
+            learns faster but takes the agent's exploration into account (Hessel et al. 2018).
+        horizon: steps of each environment between updates, at least `look_ahead` of them.
         updates: batches that are learnt from after them.
         capacity: steps that are remembered.
         start: steps that are played before the first update.
@@ -94,6 +118,7 @@ class QLearning(pl.LightningModule):
         schedule: Schedule = "constant",
         warmup: float = 0.0,
         discount: float = 0.99,
+        look_ahead: int = 1,
         horizon: int = 8,
         updates: int = 16,
         capacity: int = 100_000,
@@ -110,7 +135,9 @@ class QLearning(pl.LightningModule):
             explore_end=explore_end,
             explore_share=explore_share,
         )
-        check_count(horizon=horizon, updates=updates, capacity=capacity, start=start)
+        check_count(
+            look_ahead=look_ahead, horizon=horizon, updates=updates, capacity=capacity, start=start
+        )
         self.optimization = optimization_options(
             optimizer=optimizer, lr=lr, schedule=schedule, warmup=warmup
         )
@@ -118,7 +145,8 @@ class QLearning(pl.LightningModule):
         self.target = copy.deepcopy(self.net).requires_grad_(False)
         self.norm = RunningNorm(observation_shape)
         self.experience = Replay(horizon, updates, capacity, start)
-        self.num_actions, self.discount, self.target_rate = num_actions, discount, target_rate
+        self.num_actions, self.target_rate = num_actions, target_rate
+        self.discount, self.look_ahead = discount, look_ahead
         self.explore_end, self.explore_share = explore_end, explore_share
         self.normalise = normalise
         self.total_updates = math.inf
@@ -159,27 +187,21 @@ class QLearning(pl.LightningModule):
 
     @torch.no_grad()
     def observe(self, rollout: Rollout, returns: list[float], env_steps: int) -> tuple[Tensor, ...]:
-        """Columns to remember: observations, actions, rewards, what they led to, whether that ended it."""
+        """Columns to remember: observations, actions, and of them what `look_ahead` sees."""
         self.progress.note(returns, env_steps)
         if self.normalise:
             self.norm.learn(rollout.observations.flatten(0, 1).to(self.device))
+        seen = look_ahead(rollout, steps=self.look_ahead, discount=self.discount)
+        rewards, next_observations, factors = seen
+        columns = (rollout.observations, rollout.actions, rewards, next_observations, factors)
         valid = rollout.valid.flatten()
-        columns = (
-            rollout.observations,
-            rollout.actions,
-            rollout.rewards,
-            rollout.next_observations,
-            rollout.terminated,
-        )
         return tuple(column.flatten(0, 1)[valid] for column in columns)
 
     def training_step(self, batch: tuple[Tensor, ...], batch_idx: int) -> Tensor:
-        observations, actions, rewards, next_observations, terminated = batch
+        observations, actions, rewards, next_observations, factors = batch
         with torch.no_grad():
             later = self.norm(next_observations)
-            targets = double_target(
-                rewards, terminated, self.net(later), self.target(later), self.discount
-            )
+            targets = double_target(rewards, factors, self.net(later), self.target(later))
         values = self(observations).gather(1, actions[:, None]).squeeze(1)
         loss = F.smooth_l1_loss(values, targets)
         log_training_loss(self, loss)
