@@ -77,7 +77,9 @@ def test_running_norm_is_mean_and_deviation_of_all_parts() -> None:
 # Policy gradient
 
 
-def brute_force(rollout: Rollout, values: Tensor, after: Tensor, gamma: float, decay: float) -> list:
+def brute_force(
+    rollout: Rollout, values: Tensor, after: Tensor, gamma: float, decay: float
+) -> list:
     """GAE as the sum that defines it, for one environment."""
     errors = [
         r + gamma * float(after[t]) * (not rollout.terminated[t]) - float(values[t])
