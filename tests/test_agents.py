@@ -399,7 +399,7 @@ def test_a_run_leaves_metrics_figures_and_predictions(script: Script, name: str)
     )
     assert outcome.code == 0, outcome.err
     assert outcome.summary["test/return"] == outcome.summary["test/length"] > 0
-    assert "random" in outcome.out and outcome.summary["random/test/return"] > 0
+    assert "random" in outcome.out and outcome.summary["baseline/random/test/return"] > 0
     figures = {path.name for path in (outcome.folder / "figures").iterdir()}
     assert figures == {"returns.png", "episode.gif"}
     with Image.open(outcome.folder / "figures" / "episode.gif") as film:
@@ -486,7 +486,7 @@ def trained(script: Script, preset: str, *words: str) -> Any:
 def test_grid_policy_is_optimal(script: Script) -> None:
     outcome = trained(script, "grid_q")
     grid = GridWorld().grid
-    model = QLearning((11,), 4, partial(Linear, zero_init=True))
+    model = QLearning((11,), 4, partial(Linear, bias=False), discount=0.9)
     model.load_state_dict(weights(outcome.folder, "last"))
     greedy = model.act(torch.eye(11), None).numpy()
     best, found = grid.optimal_values(model.discount), grid.policy_values(greedy, model.discount)
@@ -494,7 +494,7 @@ def test_grid_policy_is_optimal(script: Script) -> None:
     # Not only the best actions are known, but about what they are worth.
     values = model(torch.eye(11)).detach().numpy()[~grid.final]
     exact = grid.action_values(best, model.discount)[~grid.final]
-    assert np.abs(values - exact).max() < 0.1
+    assert np.abs(values - exact).max() < 0.2
 
 
 @pytest.mark.slow
@@ -502,7 +502,7 @@ def test_bandit_names_digits(script: Script) -> None:
     outcome = trained(script, "bandit_policy")
     assert outcome.summary["test/return"] >= 0.85
     assert outcome.summary["env_steps"] <= 60_000
-    assert outcome.summary["random/test/return"] == pytest.approx(0.1, abs=0.06)
+    assert outcome.summary["baseline/random/test/return"] == pytest.approx(0.1, abs=0.06)
 
 
 @pytest.mark.slow

@@ -99,17 +99,18 @@ class Environment(LabData):
 
     def film(self, agent: Any) -> Film:
         """An episode, with pictures if the environment can draw itself here."""
-        try:
-            envs = SyncVectorEnv([lambda: make_one(self.id, "rgb_array")])
-            envs.reset(seed=FILM_SEED)
-            envs.render()
-        except (gymnasium.error.Error, LabError, NotImplementedError):
-            return film(self.make(1), greedy(agent), None, seed=FILM_SEED)
+        plain = film(self.make(1), greedy(agent), None, seed=FILM_SEED)
+        if "rgb_array" not in make_one(self.id).metadata["render_modes"]:
+            return plain
+        envs = SyncVectorEnv([lambda: make_one(self.id, "rgb_array")])
 
         def draw(*state: Any) -> Any:
             return envs.render()[0]
 
-        return film(envs, greedy(agent), draw, seed=FILM_SEED)
+        try:
+            return film(envs, greedy(agent), draw, seed=FILM_SEED)
+        except gymnasium.error.DependencyNotInstalled:
+            return plain
 
 
 class CartPole(LabData):

@@ -158,10 +158,14 @@ class QLearning(pl.LightningModule):
         return self.net(self.norm(observations))
 
     def act(self, observations: Tensor, generator: torch.Generator | None) -> Tensor:
-        """Actions (N,): the best ones, or now and then random ones if there is a generator."""
-        best = self(observations).argmax(-1)
+        """Actions (N,): the best ones, or now and then random ones if there is a generator.
+
+        When nothing is explored, those that the target net thinks best: its weights are a running mean of the
+        other's, so they jump less (Polyak & Juditsky 1992).
+        """
         if generator is None:
-            return best
+            return self.target(self.norm(observations)).argmax(-1)
+        best = self(observations).argmax(-1)
         count = len(observations)
         explores = torch.rand(count, generator=generator) < self.exploration
         others = torch.randint(self.num_actions, (count,), generator=generator)

@@ -1,4 +1,4 @@
-"""Environment steps of CartPole while agents learn, and while one only acts / a bare loop over the same carts.
+"""Environment steps of CartPole while agents learn, and while one only acts / a bare loop over as many carts.
 
 The script's presets act, learn, validate, log and keep checkpoints; the bare loop pushes at random, and what
 it does is the least that stepping costs.
@@ -34,7 +34,7 @@ class Steps(pl.Callback):
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
         Steps.marks.append((time.process_time(), data.train_set.env_steps))
 
-    on_train_end = on_train_epoch_start
+    on_train_end = on_train_epoch_start  # type: ignore[assignment]
 
 
 def learning(preset: str) -> float:
