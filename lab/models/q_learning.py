@@ -118,8 +118,8 @@ class QLearning(pl.LightningModule):
         schedule: Schedule = "constant",
         warmup: float = 0.0,
         discount: float = 0.99,
-        look_ahead: int = 1,
-        horizon: int = 8,
+        look_ahead: int = 3,
+        horizon: int = 16,
         updates: int = 16,
         capacity: int = 100_000,
         start: int = 1000,
@@ -207,7 +207,8 @@ class QLearning(pl.LightningModule):
             later = self.norm(next_observations)
             targets = double_target(rewards, factors, self.net(later), self.target(later))
         values = self(observations).gather(1, actions[:, None]).squeeze(1)
-        loss = F.smooth_l1_loss(values, targets)
+        # Not Huber's, whose minimum is nearer to the median: rare failures would hardly count.
+        loss = F.mse_loss(values, targets)
         log_training_loss(self, loss)
         self.progress.log(self)
         return loss
