@@ -2,7 +2,6 @@
 
 import math
 import re
-from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,8 +9,8 @@ import gymnasium
 import numpy as np
 import pytest
 import torch
-from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from small_environments import Counting
 from torch import Tensor
 
 from lab.data.digits import Digits
@@ -25,65 +24,6 @@ from lab.experience import Replay, Rollout, Rollouts
 
 MODULES = {"CartPole": CartPole, "GridWorld": GridWorld, "DigitBandit": DigitBandit}
 MODES = (AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP)
-
-
-class Counting(gymnasium.Env):
-    """Counts from its number: observed [count]; each step gives the new count; action 1 ends the task."""
-
-    metadata = {"render_modes": ["rgb_array"]}
-    action_space = spaces.Discrete(2)
-    observation_space = spaces.Box(-np.inf, np.inf, (1,))
-
-    def __init__(self, limit: int = 3, render_mode: str | None = None) -> None:
-        self.limit, self.render_mode = limit, render_mode
-
-    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[np.ndarray, dict]:
-        super().reset(seed=seed)
-        self.count = self.steps = 0
-        return np.array([0.0], np.float32), {}
-
-    def step(self, action: int) -> tuple[np.ndarray, float, bool, bool, dict]:
-        self.count += 1
-        self.steps += 1
-        seen = np.array([self.count], np.float32)
-        return seen, float(self.count), bool(action), self.steps >= self.limit, {}
-
-    def render(self) -> Any:
-        return np.full((4, 4, 3), self.count, np.uint8)
-
-
-class Painted(Counting):
-    """Its actions are no numbers."""
-
-    action_space = spaces.Box(-1, 1, (2,))  # type: ignore[assignment]
-
-
-class Numbered(Counting):
-    """It is observed as the number of a cell."""
-
-    observation_space = spaces.Discrete(5)  # type: ignore[assignment]
-
-    def reset(self, **options: Any) -> Any:
-        super().reset(**options)
-        return self.count, {}
-
-    def step(self, action: int) -> Any:
-        return self.count, *super().step(action)[1:]
-
-
-class Dark(Counting):
-    """It can't be drawn."""
-
-    metadata = {"render_modes": []}
-
-
-@pytest.fixture
-def registered() -> Iterator[None]:
-    for cls in (Counting, Painted, Numbered, Dark):
-        gymnasium.register(f"{cls.__name__}-v0", cls)
-    yield
-    for cls in (Counting, Painted, Numbered, Dark):
-        del gymnasium.registry[f"{cls.__name__}-v0"]
 
 
 def counting(mode: AutoresetMode, *limits: int) -> SyncVectorEnv:
