@@ -252,9 +252,9 @@ def q_batch(count: int) -> tuple[Tensor, ...]:
 def test_first_values_are_those_of_a_guess() -> None:
     batch = q_batch(256)
     model = unlogged(agent(QLearning, net=MLP))
-    assert model(batch[0]).abs().mean() < 0.1
+    assert model(batch[0]).abs().mean() < 0.2
     guess = F.mse_loss(torch.zeros(256), batch[2]).item()
-    assert model.training_step(batch, 0).item() == pytest.approx(guess, rel=0.15)
+    assert model.training_step(batch, 0).item() == pytest.approx(guess, rel=0.2)
 
 
 def test_target_net_follows_slowly_and_is_not_trained() -> None:
@@ -287,12 +287,12 @@ def test_values_of_a_batch_are_learnt_by_heart() -> None:
 
 def test_right_answers_to_a_batch_are_learnt_by_heart() -> None:
     """Only rewards of what the policy tried tell which answer is right to each of 32 questions."""
-    model = unlogged(agent(PolicyGradient, (4,), 3, lr=3e-3, entropy=0.1, net=MLP))
+    model = unlogged(agent(PolicyGradient, (4,), 3, lr=3e-3, entropy=0.5, net=MLP))
     generator = torch.Generator().manual_seed(0)
     x, right = torch.randn(32, 4, generator=generator), torch.arange(32) % 3
     optimizer = model.configure_optimizers()
     questions, everywhere = x.expand(8, 32, 4), torch.ones(8, 32, dtype=torch.bool)
-    for _ in range(150):
+    for _ in range(100):
         actions = model.act(questions.flatten(0, 1), generator).view(8, 32)
         rewards = (actions == right).float()
         rollout = Rollout(
