@@ -123,7 +123,7 @@ class QLearning(pl.LightningModule):
         updates: int = 16,
         capacity: int = 100_000,
         start: int = 1000,
-        target_rate: float = 0.01,
+        target_rate: float = 0.05,
         explore_end: float = 0.05,
         explore_share: float = 0.2,
         normalise: bool = True,
