@@ -1,7 +1,8 @@
 """Q-learning with a net: double DQN with replay and a target net.
 
 Watkins 1989; Mnih et al. 2015 (DQN); van Hasselt, Guez & Silver 2016 (double).
-Letters: N environments, B steps in a batch, A actions.
+Letters: T steps of N environments, B steps in a batch, A actions. Several processes have environments and
+memories of their own and average gradients; observations are normalised as the first one sees them.
 Run:   python training/run_experiment.py --data CartPole --model QLearning
 """
 
