@@ -15,8 +15,9 @@ from sklearn.metrics import confusion_matrix
 from test_building import batches, quiet_trainer
 from torch import Tensor, nn
 
-from lab import figures
-from lab.figures import ConfusionMatrix, FitOverPoints, TestFigure, WorstMistakes, highest
+from lab.figures import supervised
+from lab.figures.base import TestFigure, highest
+from lab.figures.supervised import ConfusionMatrix, FitOverPoints, WorstMistakes
 from lab.models.classification import Classification
 from lab.models.regression import Regression
 
@@ -49,13 +50,13 @@ def images(predicted: list[int], sureness: list[float], classes: int = 3) -> Ten
 def drawn(monkeypatch: pytest.MonkeyPatch) -> dict[str, Figure]:
     """The figures as they are saved, by name."""
     found: dict[str, Figure] = {}
-    save = figures.save_figure
+    save = supervised.save_figure
 
     def noted(trainer: pl.Trainer, figure: Figure, name: str) -> None:
         found[name] = figure
         save(trainer, figure, name)
 
-    monkeypatch.setattr(figures, "save_figure", noted)
+    monkeypatch.setattr(supervised, "save_figure", noted)
     return found
 
 
@@ -154,7 +155,9 @@ def test_confusion_of_many_classes_is_small_to_keep_and_to_draw(own_folder: Path
 
 def test_confusion_of_a_thousand_classes_stays_a_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     saved: list[Figure] = []
-    monkeypatch.setattr(figures, "save_figure", lambda trainer, figure, name: saved.append(figure))
+    monkeypatch.setattr(
+        supervised, "save_figure", lambda trainer, figure, name: saved.append(figure)
+    )
     trainer = SimpleNamespace(datamodule=None)
     ConfusionMatrix().draw(trainer, torch.eye(1000, dtype=torch.long))  # type: ignore[arg-type]
     assert max(saved[0].get_size_inches()) < 25

@@ -8,6 +8,7 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 import torch
+from net_rows import OUTPUTS, ROWS, Row
 from torch import Tensor, nn
 
 from lab.nets.cnn import CNN
@@ -26,46 +27,33 @@ from lab.nets.mlp import MLP
 from lab.nets.resnet import ResNet
 from lab.run import names
 
-# A net, an input shape, options. A new net needs at least one row; options that start parts of it at zero
-# are left to tests of their own.
-ROWS: list[tuple[Callable[..., nn.Module], tuple[int, ...], dict[str, Any]]] = [
-    (Linear, (3,), {"zero_init": False}),
-    (Linear, (1, 8, 8), {"zero_init": False, "bias": False}),
-    (MLP, (3,), {"activation": "tanh"}),
-    (MLP, (1, 8, 8), {"width": 32, "norm": "batch", "dropout": 0.3, "init": "he"}),
-    (MLP, (2, 3, 4), {"depth": 3, "width": 32, "norm": "layer", "skip": True}),
-    (CNN, (1, 8, 8), {"width": 4}),
-    (CNN, (3, 13, 9), {"depth": 3, "width": 4, "activation": "gelu", "dropout": 0.3}),
-    (CNN, (1, 28, 28), {"depth": 1, "width": 4, "init": "xavier"}),
-    (ResNet, (1, 8, 8), {"width": 4, "depth": 1}),
-    (ResNet, (3, 17, 12), {"width": 4, "depth": 2, "dropout": 0.3}),
-    (ResNet, (1, 4, 4), {"width": 4, "depth": 1, "skip": False, "activation": "tanh"}),
-    (ResNet, (1, 9, 12), {"width": 4, "depth": 1, "stem_stride": 2}),
-]
-IDS = [f"{net.__name__}-{'x'.join(map(str, shape))}" for net, shape, _ in ROWS]
-OUTPUTS = 5
+IDS = [f"{row.net.__name__}-{'x'.join(map(str, row.shape))}" for row in ROWS]
 every_row = pytest.mark.parametrize("row", ROWS, ids=IDS)
 
-Row = tuple[Callable[..., nn.Module], tuple[int, ...], dict[str, Any]]
 
-
-def build(row: Row, seed: int = 0) -> nn.Module:
-    net, shape, options = row
+def build(row: Row, seed: int = 0, outputs: int = OUTPUTS) -> nn.Module:
     torch.manual_seed(seed)
-    return net(shape, OUTPUTS, **options)
+    return row.net(row.shape, outputs, **row.options)
 
 
 def used(row: Row) -> nn.Module:
     """A net in evaluation mode whose running statistics are not those of a new one."""
     net = build(row)
     for step in range(3):
-        net(3 * inputs(row, 6, seed=step) + 1)
+        net(other(row, inputs(row, 6, seed=step)))
     return net.eval()
 
 
 def inputs(row: Row, batch: int, seed: int = 0) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
-    return torch.randn(batch, *row[1], generator=generator)
+    if row.tokens:
+        return torch.randint(OUTPUTS, (batch, *row.shape), generator=generator)
+    return torch.randn(batch, *row.shape, generator=generator)
+
+
+def other(row: Row, x: Tensor) -> Tensor:
+    """Inputs that differ from `x` everywhere, by place, mean and spread."""
+    return (x + 1) % OUTPUTS if row.tokens else 3 * x + 5
 
 
 def parameter_count(net: nn.Module) -> int:
@@ -73,7 +61,7 @@ def parameter_count(net: nn.Module) -> int:
 
 
 def test_every_net_has_a_row() -> None:
-    assert {net.__name__ for net, _, _ in ROWS} == set(names.index("nets"))
+    assert {row.net.__name__ for row in ROWS} == set(names.index("nets"))
 
 
 @every_row
@@ -81,23 +69,25 @@ def test_every_net_has_a_row() -> None:
 @pytest.mark.parametrize("batch", [1, 3])
 def test_output_has_its_shape_and_is_finite(row: Row, training: bool, batch: int) -> None:
     output = build(row).train(training)(inputs(row, batch))
-    assert output.shape == (batch, OUTPUTS) and output.dtype == torch.float32
+    assert output.shape == (batch, *row.output(OUTPUTS)) and output.dtype == torch.float32
     assert output.isfinite().all()
 
 
 @every_row
 def test_number_of_outputs_is_the_callers(row: Row) -> None:
-    net, shape, options = row
-    assert net(list(shape), 1, **options)(inputs(row, 2)).shape == (2, 1)
+    x = inputs(row, 2)
+    net = row.net(list(row.shape), 1, **row.options)
+    assert net(x * 0 if row.tokens else x).shape == (2, *row.output(1))
 
 
 @every_row
 @pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
 def test_every_parameter_and_the_input_get_a_gradient(row: Row, training: bool) -> None:
-    net, x = build(row).train(training), inputs(row, 8).requires_grad_()
+    net, x = build(row).train(training), inputs(row, 8)
+    differentiable = [] if row.tokens else [("input", x.requires_grad_())]
     output = net(x)
     output.backward(torch.randn(output.shape, generator=torch.Generator().manual_seed(1)))
-    for name, weight in [*net.named_parameters(), ("input", x)]:
+    for name, weight in [*net.named_parameters(), *differentiable]:
         assert weight.grad is not None and weight.grad.isfinite().all(), name
         # More than rounding: a bias before batch normalisation would get some 1e-9.
         assert weight.grad.abs().max() > 1e-6, name
@@ -118,7 +108,7 @@ def test_samples_are_independent_in_evaluation(row: Row) -> None:
     together = net(x)
     for place in range(4):
         torch.testing.assert_close(net(x[place : place + 1])[0], together[place])
-    x[1:] += 5
+    x[1:] = other(row, x[1:])
     torch.testing.assert_close(net(x)[0], together[0])
     assert not torch.equal(net(x)[1:], together[1:])
 
@@ -142,7 +132,7 @@ def test_copies_and_saved_states_compute_the_same(row: Row) -> None:
 def test_works_in_double(row: Row) -> None:
     net, x = used(row), inputs(row, 3)
     single = net(x)
-    output = net.double()(x.double())
+    output = net.double()(x if row.tokens else x.double())
     assert output.dtype == torch.float64
     torch.testing.assert_close(output, single.double(), rtol=1e-3, atol=1e-4)
 

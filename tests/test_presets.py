@@ -1,5 +1,6 @@
 """Every preset and sweep runs through the script, and the embedded ones reach what they say."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,9 @@ def test_two_batches(
     monkeypatch.setenv("LAB_DATA_DIR", str(image_files))
     outcome = script("-c", preset.stem, *SHORT)
     assert outcome.code == 0, outcome.err
-    assert outcome.summary["steps"] in (1, 2) and outcome.summary["test/loss"] > 0
+    tested = {key: value for key, value in outcome.summary.items() if key.startswith("test/")}
+    assert outcome.summary["steps"] > 0 and tested
+    assert all(math.isfinite(value) for value in tested.values())
     assert outcome.folder.name.endswith(preset.stem)
     # One folder is one run, and the same preset by its path is the same experiment.
     again = script("-c", preset, *SHORT)

@@ -142,7 +142,9 @@ def test_resumed_metrics_drop_what_is_done_again(tmp_path: Path) -> None:
 
 
 def test_table_lines_up_and_marks_what_has_no_baseline() -> None:
-    lines = report.table({"test/accuracy": 0.98765, "x": 1.0}, {"test/accuracy": 0.1}).splitlines()
+    lines = report.table(
+        {"test/accuracy": 0.98765, "x": 1.0}, report.by_name({"test/accuracy": 0.1})
+    ).splitlines()
     assert lines[1].split() == ["test/accuracy", "0.9877", "0.1000"]
     assert lines[2].split() == ["x", "1.0000", "-"]
     assert len({len(line) for line in lines}) == 1

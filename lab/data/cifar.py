@@ -44,7 +44,9 @@ class CIFAR10(LabData):
         self.input_shape = (3, 32, 32)
         self.num_classes = 10
         self.class_names = tuple(CLASSES.split())
-        self.batch_transform = Standardise([0.4914, 0.4822, 0.4465], [0.2470, 0.2435, 0.2616])
+        standardise = Standardise([0.4914, 0.4822, 0.4465], [0.2470, 0.2435, 0.2616])
+        self.batch_transform = standardise
+        self.input_range = standardise.bounds()
         self.train_transform = for_images([flip(), shift(4), erase(8)]) if augment else None
 
     def prepare_data(self) -> None:

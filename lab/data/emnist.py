@@ -10,10 +10,11 @@ import string
 import zipfile
 from pathlib import Path
 
-from lab.data.augment import affine, for_images
+from lab.data.augment import affine
 from lab.data.base import LabData
 from lab.data.download import RemoteFile, alone_with, data_folder, fetch
-from lab.data.images import Standardise, cut, read_idx, stored
+from lab.data.grey import Binarise, fixed, state_grey
+from lab.data.images import cut, read_idx, stored
 from lab.data.reading import reading
 from lab.errors import LabError, nearest
 
@@ -49,6 +50,8 @@ class EMNIST(LabData):
     Args:
         split: byclass (62 classes), bymerge, balanced (47), letters (26), digits or mnist (10).
         augment: random rotations, scalings and moves of the training images.
+        levels: grey levels to cut the images down to, see `lab.data.grey`.
+        binarise: how two levels are made, by a threshold or a draw.
 
     Raises:
         LabError: an unknown split.
@@ -61,6 +64,8 @@ class EMNIST(LabData):
         num_workers: int = 0,
         split: str = "balanced",
         augment: bool = False,
+        levels: int = 256,
+        binarise: Binarise = "threshold",
     ) -> None:
         super().__init__(batch_size=batch_size, num_workers=num_workers)
         if split not in SPLITS:
@@ -70,9 +75,15 @@ class EMNIST(LabData):
         self.input_shape = (1, 28, 28)
         self.class_names = tuple(SPLITS[split])
         self.num_classes = len(self.class_names)
-        self.batch_transform = Standardise([0.1736], [0.3317])
-        chain = [affine(degrees=10, scale=0.1, move=0.07)]
-        self.train_transform = for_images(chain) if augment else None
+        self.binarise = binarise
+        state_grey(
+            self,
+            mean=0.1736,
+            std=0.3317,
+            levels=levels,
+            binarise=binarise,
+            augmentations=[affine(degrees=10, scale=0.1, move=0.07)] if augment else [],
+        )
 
     def files(self) -> list[Path]:
         """Paths of the four packed files of the split."""
@@ -99,7 +110,7 @@ class EMNIST(LabData):
             test_images.transpose(1, 2)[:, None].contiguous(),
             test_labels.long() - first,
         )
-        self.train_set, self.val_set, self.test_set = sets
+        self.train_set, self.val_set, self.test_set = fixed(sets, self.binarise)
 
 
 def extract(archive: Path, file: Path) -> None:

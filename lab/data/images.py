@@ -13,6 +13,7 @@ from lab.data.base import Batch, TensorSet
 from lab.data.reading import reading
 
 VAL = 5000
+Bounds = tuple[tuple[float, ...], tuple[float, ...]]
 
 
 def read_idx(path: Path) -> Tensor:
@@ -52,14 +53,25 @@ class Standardise:
     Args:
         mean: of the training images in [0, 1], one number per channel.
         std: their standard deviation, likewise.
+        levels: bytes are first cut down to so many evenly spaced values.
     """
 
-    def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
+    def __init__(self, mean: Sequence[float], std: Sequence[float], *, levels: int = 256) -> None:
         deviations = torch.tensor(std).view(-1, 1, 1)
-        self.scale = 1 / (255 * deviations)
+        self.levels = levels
+        # From a level, or from a byte, straight to the standardised value.
+        self.scale = 1 / ((levels - 1) * deviations)
         self.offset = -torch.tensor(mean).view(-1, 1, 1) / deviations
+
+    def bounds(self) -> Bounds:
+        """What black and white become, a value per channel each."""
+        white = self.scale * (self.levels - 1) + self.offset
+        return tuple(self.offset.flatten().tolist()), tuple(white.flatten().tolist())
 
     def __call__(self, batch: Batch) -> Batch:
         images, *rest = batch
         scale, offset = self.scale.to(images.device), self.offset.to(images.device)
-        return images.float().mul_(scale).add_(offset), *rest
+        values = images.float()
+        if self.levels < 256:
+            values = values.mul_(self.levels / 255).floor_().clamp_(max=self.levels - 1)
+        return values.mul_(scale).add_(offset), *rest

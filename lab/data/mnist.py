@@ -2,14 +2,16 @@
 
 Shapes: in memory uint8; a batch on the device is float (B, 1, 28, 28), standardised, and labels (B,).
 Split: the last 5000 training images are for validation, the published test part is the test.
+Their options `levels` and `binarise` are those of `lab.data.grey`.
 """
 
 from pathlib import Path
 
-from lab.data.augment import affine, erase, flip, for_images, shift
+from lab.data.augment import affine, erase, flip, shift
 from lab.data.base import LabData, TensorSet
 from lab.data.download import RemoteFile, data_folder, fetch
-from lab.data.images import Standardise, cut, read_idx, stored
+from lab.data.grey import Binarise, fixed, state_grey
+from lab.data.images import cut, read_idx, stored
 
 # Images and labels of the training part, then of the test part.
 FILES = tuple(
@@ -49,6 +51,8 @@ class MNIST(LabData):
 
     Args:
         augment: random rotations, scalings and moves of the training images.
+        levels: grey levels to cut the images down to.
+        binarise: how two levels are made, by a threshold or a draw.
     """
 
     FILES = remote_files(
@@ -63,21 +67,33 @@ class MNIST(LabData):
     )
 
     def __init__(
-        self, *, batch_size: int = 128, num_workers: int = 0, augment: bool = False
+        self,
+        *,
+        batch_size: int = 128,
+        num_workers: int = 0,
+        augment: bool = False,
+        levels: int = 256,
+        binarise: Binarise = "threshold",
     ) -> None:
         super().__init__(batch_size=batch_size, num_workers=num_workers)
         self.input_shape = (1, 28, 28)
         self.num_classes = 10
         self.class_names = tuple("0123456789")
-        self.batch_transform = Standardise([0.1307], [0.3081])
-        chain = [affine(degrees=10, scale=0.1, move=0.07)]
-        self.train_transform = for_images(chain) if augment else None
+        self.binarise = binarise
+        state_grey(
+            self,
+            mean=0.1307,
+            std=0.3081,
+            levels=levels,
+            binarise=binarise,
+            augmentations=[affine(degrees=10, scale=0.1, move=0.07)] if augment else [],
+        )
 
     def prepare_data(self) -> None:
         fetch_idx(self.FILES, data_folder() / "MNIST" / "raw")
 
     def setup(self, stage: str) -> None:
-        sets = read_sets(data_folder() / "MNIST" / "raw")
+        sets = fixed(read_sets(data_folder() / "MNIST" / "raw"), self.binarise)
         self.train_set, self.val_set, self.test_set = sets
 
 
@@ -88,6 +104,8 @@ class FashionMNIST(LabData):
 
     Args:
         augment: training images are mirrored, shifted by up to 2 pixels and lose a square.
+        levels: grey levels to cut the images down to.
+        binarise: how two levels are made, by a threshold or a draw.
     """
 
     FILES = remote_files(
@@ -102,7 +120,13 @@ class FashionMNIST(LabData):
     )
 
     def __init__(
-        self, *, batch_size: int = 128, num_workers: int = 0, augment: bool = False
+        self,
+        *,
+        batch_size: int = 128,
+        num_workers: int = 0,
+        augment: bool = False,
+        levels: int = 256,
+        binarise: Binarise = "threshold",
     ) -> None:
         super().__init__(batch_size=batch_size, num_workers=num_workers)
         self.input_shape = (1, 28, 28)
@@ -110,14 +134,21 @@ class FashionMNIST(LabData):
         self.class_names = ("T-shirt", "trouser", "pullover", "dress", "coat") + (
             "sandal", "shirt", "sneaker", "bag", "boot",
         )  # fmt: skip
-        self.batch_transform = Standardise([0.2860], [0.3530])
-        self.train_transform = for_images([flip(), shift(2), erase(8)]) if augment else None
+        self.binarise = binarise
+        state_grey(
+            self,
+            mean=0.2860,
+            std=0.3530,
+            levels=levels,
+            binarise=binarise,
+            augmentations=[flip(), shift(2), erase(8)] if augment else [],
+        )
 
     def prepare_data(self) -> None:
         fetch_idx(self.FILES, data_folder() / "FashionMNIST" / "raw")
 
     def setup(self, stage: str) -> None:
-        sets = read_sets(data_folder() / "FashionMNIST" / "raw")
+        sets = fixed(read_sets(data_folder() / "FashionMNIST" / "raw"), self.binarise)
         self.train_set, self.val_set, self.test_set = sets
 
 
@@ -128,6 +159,8 @@ class KMNIST(LabData):
 
     Args:
         augment: random rotations, scalings and moves of the training images.
+        levels: grey levels to cut the images down to.
+        binarise: how two levels are made, by a threshold or a draw.
     """
 
     FILES = remote_files(
@@ -139,19 +172,31 @@ class KMNIST(LabData):
     )
 
     def __init__(
-        self, *, batch_size: int = 128, num_workers: int = 0, augment: bool = False
+        self,
+        *,
+        batch_size: int = 128,
+        num_workers: int = 0,
+        augment: bool = False,
+        levels: int = 256,
+        binarise: Binarise = "threshold",
     ) -> None:
         super().__init__(batch_size=batch_size, num_workers=num_workers)
         self.input_shape = (1, 28, 28)
         self.num_classes = 10
         self.class_names = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
-        self.batch_transform = Standardise([0.1918], [0.3483])
-        chain = [affine(degrees=10, scale=0.1, move=0.07)]
-        self.train_transform = for_images(chain) if augment else None
+        self.binarise = binarise
+        state_grey(
+            self,
+            mean=0.1918,
+            std=0.3483,
+            levels=levels,
+            binarise=binarise,
+            augmentations=[affine(degrees=10, scale=0.1, move=0.07)] if augment else [],
+        )
 
     def prepare_data(self) -> None:
         fetch_idx(self.FILES, data_folder() / "KMNIST" / "raw")
 
     def setup(self, stage: str) -> None:
-        sets = read_sets(data_folder() / "KMNIST" / "raw")
+        sets = fixed(read_sets(data_folder() / "KMNIST" / "raw"), self.binarise)
         self.train_set, self.val_set, self.test_set = sets

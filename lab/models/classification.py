@@ -15,7 +15,7 @@ from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy
 
 from lab.errors import LabError
-from lab.figures import ConfusionMatrix, WorstMistakes
+from lab.figures.supervised import ConfusionMatrix, WorstMistakes
 from lab.models.building import (
     NetBuilder,
     OptimizerBuilder,

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from torchmetrics import MeanMetric
 from torchmetrics.regression import MeanSquaredError
 
-from lab.figures import FitOverPoints
+from lab.figures.supervised import FitOverPoints
 from lab.models.building import (
     NetBuilder,
     OptimizerBuilder,

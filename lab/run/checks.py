@@ -20,14 +20,14 @@ def normalise(options: Options) -> None:
     settings = dict(options.settings)
     if not options.configs and not {"data", "model", "model.net"} & set(settings):
         options.configs.append(copy.deepcopy(options.defaults))
-    for group in ("data", "model"):
-        if group not in settings and not any(group in config for config in options.configs):
-            options.configs.insert(0, {group: options.defaults[group]["class_path"]})
+    choose(options, "model", options.defaults["model"]["class_path"])
     options.model = names.load(names.resolve("models", options.chosen("model")))
+    usual = usual_choices(options)
+    choose(options, "data", usual["data"])
     takes = names.roles(options.model)
-    if "net" in takes and not given(options, "net"):
-        net = options.defaults["model"]["init_args"]["net"]["class_path"]
-        options.configs.insert(0, {"model": {"init_args": {"net": net}}})
+    for name in takes:
+        if name in usual and not given(options, name):
+            options.configs.insert(0, {"model": {"init_args": {name: usual[name]}}})
     for config in options.configs:
         check_keys("", config, [*GROUPS, *PLAIN])
         normalise_group(config, "data", "data", {})
@@ -42,6 +42,23 @@ def normalise(options: Options) -> None:
     check_settings(options, takes)
 
 
+def choose(options: Options, group: str, name: str) -> None:
+    """Take the class `name` for the data or the model when the command names none."""
+    given = group in dict(options.settings)
+    if not given and not any(group in config for config in options.configs):
+        options.configs.insert(0, {group: name})
+
+
+def usual_choices(options: Options) -> dict[str, str]:
+    """Data and nets for a command that names none: the model's `defaults`, else those of no arguments."""
+    preset = options.defaults
+    usual = {
+        "data": preset["data"]["class_path"],
+        "net": preset["model"]["init_args"]["net"]["class_path"],
+    }
+    return usual | getattr(options.model, "defaults", {})
+
+
 def given(options: Options, name: str) -> bool:
     """Whether the command chooses a class for the model's parameter `name`."""
     inside = [config.get("model") for config in options.configs]
@@ -49,8 +66,10 @@ def given(options: Options, name: str) -> bool:
     return f"model.{name}" in dict(options.settings) or any(name in arg for arg in args)
 
 
-def normalise_group(config: dict[str, Any], key: str, role: str, takes: dict[str, str]) -> None:
-    """Resolve the class at `config[key]`, and the classes among its arguments."""
+def normalise_group(
+    config: dict[str, Any], key: str, role: str, takes: dict[str, str], option: str = ""
+) -> None:
+    """Resolve the class at `config[key]`, and those among its arguments; errors call it `option`."""
     if key not in config:
         return
     value = {"class_path": config[key]} if isinstance(config[key], str) else config[key]
@@ -58,10 +77,10 @@ def normalise_group(config: dict[str, Any], key: str, role: str, takes: dict[str
         raise LabError(f"{key}: expected a name or a mapping with class_path and init_args.")
     check_keys(f"{key}.", value, ["class_path", "init_args", "dict_kwargs"])
     if "class_path" in value:
-        value["class_path"] = names.resolve(role, value["class_path"])
+        value["class_path"] = names.resolve(role, value["class_path"], option)
     for name, inner in takes.items():
         if (value.get("init_args") or {}).get(name) is not None:
-            normalise_group(value["init_args"], name, inner, {})
+            normalise_group(value["init_args"], name, inner, {}, f"--model.{name}")
     if "class_path" in value and value.get("init_args"):
         check_keys(f"{key}.", value["init_args"], parameters(value["class_path"]))
     config[key] = value
@@ -75,7 +94,7 @@ def normalise_setting(key: str, value: str, takes: dict[str, str]) -> tuple[str,
         and not value.startswith("{")
         and (key in ("data", "model") or key.startswith("model."))
     ):
-        return key, names.resolve(role, value)
+        return key, names.resolve(role, value, f"--{key}")
     return key, value
 
 

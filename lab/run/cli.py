@@ -67,14 +67,10 @@ class LabCLI(LightningCLI):
         parser.add_argument("--compile", type=bool, default=False, help="compile the net")
         parser.add_argument("--ckpt_path", type=str | None, default=None, help="weights to use")
         parser.add_lightning_class_args(Checkpoint, "checkpoint")
-        best = {
-            "filename": "best",
-            "monitor": "val/loss",
-            "mode": "min",
-            **checkpoint.AT_EACH_EPOCH,
-        }
-        parser.set_defaults({f"checkpoint.{key}": value for key, value in best.items()})
         assert self.options.model is not None
+        monitor, mode = getattr(self.options.model, "monitor", ("val/loss", "min"))
+        best = {"filename": "best", "monitor": monitor, "mode": mode, **checkpoint.AT_EACH_EPOCH}
+        parser.set_defaults({f"checkpoint.{key}": value for key, value in best.items()})
         for fact in names.required_facts(self.options.model):
             parser.link_arguments(
                 "data",

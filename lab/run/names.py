@@ -22,12 +22,7 @@ FOLDERS = {
     "nets": {"Module"},
 }
 OPTIMIZERS = "torch.optim"
-OPTION = {
-    "data": "--data",
-    "models": "--model",
-    "nets": "--model.net",
-    "optimizers": "--model.optimizer",
-}
+OPTION = {"data": "--data", "models": "--model"}
 
 
 @cache
@@ -59,8 +54,12 @@ def constructor_parameters(node: ast.ClassDef) -> set[str]:
     return {arg.arg for part in own if part.name == "__init__" for arg in part.args.args}
 
 
-def resolve(role: str, name: str) -> str:
-    """The import path that `name` stands for; LabError with the nearest names when there is none."""
+def resolve(role: str, name: str, option: str = "") -> str:
+    """The import path that `name` stands for.
+
+    Raises:
+        LabError: there is none; it names `option` and the nearest names.
+    """
     if "." in name:
         load(name)
         return name
@@ -71,7 +70,8 @@ def resolve(role: str, name: str) -> str:
     else:
         paths = {key: path for key, (path, _) in index(role).items()}
     if name not in paths:
-        raise LabError(f"{OPTION[role]} {name}: no such name.\nNearest: {nearest(name, paths)}")
+        place = option or OPTION.get(role, role)
+        raise LabError(f"{place} {name}: no such name.\nNearest: {nearest(name, paths)}")
     return paths[name]
 
 

@@ -9,14 +9,39 @@ from typing import Any
 from lab.run import checkpoint
 from lab.run.metrics_file import read_rows
 
+Baselines = dict[str, dict[str, float]]
 
-def table(metrics: dict[str, float], baselines: dict[str, float]) -> str:
-    """Metrics beside what a trivial guess reaches."""
+
+def by_name(baselines: dict[str, Any]) -> Baselines:
+    """Metrics of each baseline; a model that has one only need not name it."""
+    if any(isinstance(value, dict) for value in baselines.values()):
+        return baselines
+    return {"baseline": baselines}
+
+
+def flat(baselines: Baselines) -> dict[str, float]:
+    """Keys for `summary.json`: baseline/test/loss, or baseline/NAME/test/loss when they have names."""
+    prefix = {name: "baseline" if name == "baseline" else f"baseline/{name}" for name in baselines}
+    return {
+        f"{prefix[name]}/{key}": value
+        for name, values in baselines.items()
+        for key, value in values.items()
+    }
+
+
+def table(metrics: dict[str, float], baselines: Baselines) -> str:
+    """Metrics beside what trivial guesses reach, a column each."""
     width = max(map(len, metrics), default=6)
-    lines = [f"{'metric':<{width}}  {'value':>10}  {'baseline':>10}"]
+    columns = {name: max(len(name), 10) for name in baselines or {"baseline": {}}}
+    heads = [f"{name:>{size}}" for name, size in columns.items()]
+    lines = ["  ".join([f"{'metric':<{width}}", f"{'value':>10}", *heads])]
     for name, value in metrics.items():
-        guess = f"{baselines[name]:>10.4f}" if name in baselines else f"{'-':>10}"
-        lines.append(f"{name:<{width}}  {value:>10.4f}  {guess}")
+        guesses = [baselines.get(column, {}).get(name) for column in columns]
+        cells = [
+            f"{'-' if guess is None else format(guess, '.4f'):>{size}}"
+            for guess, size in zip(guesses, columns.values(), strict=True)
+        ]
+        lines.append("  ".join([f"{name:<{width}}", f"{value:>10.4f}", *cells]))
     return "\n".join(lines)
 
 

@@ -6,7 +6,9 @@ from typing import Any
 
 import torch
 import yaml
+from torch import Tensor
 
+from lab.data.base import LabData
 from lab.run import checkpoint, folder, report
 from lab.run.cli import LabCLI
 
@@ -67,11 +69,19 @@ def measure(cli: LabCLI, verb: str, path: str | None = None) -> None:
 
 
 def predict(cli: LabCLI) -> None:
-    """Write what the model predicts for the data's predict set to `predictions.pt`."""
+    """Write what the model predicts for the data's predict set: tensors to `predictions.pt`, or a text."""
     found: Any = cli.trainer.predict(cli.model, datamodule=cli.datamodule)
-    if cli.trainer.is_global_zero and found:
-        torch.save(torch.cat(found), cli.path / "predictions.pt")
-        print(f"predictions: {cli.path / 'predictions.pt'}")
+    if not cli.trainer.is_global_zero or not found:
+        return
+    if isinstance(found[0], Tensor):
+        path = cli.path / "predictions.pt"
+        torch.save(torch.cat(found), path)
+    else:
+        path = cli.path / "predictions.txt"
+        text = "\n".join(line for batch in found for line in batch)
+        folder.write(path, text + "\n")
+        print(text)
+    print(f"predictions: {path}")
 
 
 def announce(cli: LabCLI) -> None:
@@ -93,14 +103,14 @@ def finish(cli: LabCLI, progress: dict[str, float], best: Path | None) -> None:
     if not cli.trainer.is_global_zero:
         return
     finals = report.finals(cli.path)
-    stated = hasattr(cli.model, "baselines") and hasattr(cli.datamodule, "test_set")
-    baselines = cli.model.baselines(cli.datamodule) if stated else {}
+    stated = hasattr(cli.model, "baselines") and isinstance(cli.datamodule, LabData)
+    baselines = report.by_name(cli.model.baselines(cli.datamodule)) if stated else {}
     measured = {key: value for key, value in finals.items() if not key.startswith("train/")}
     tested = {key: value for key, value in measured.items() if key.startswith("test/")}
     print(report.table(tested or measured, baselines))
     summary: dict[str, Any] = {
         **finals,
-        **{f"baseline/{key}": value for key, value in baselines.items()},
+        **report.flat(baselines),
         **{f"best/{key}": value for key, value in report.at_best(cli.path, best).items()},
         **progress,
         "parameters": size(cli.model),

@@ -1,0 +1,47 @@
+"""The table of nets for the property tests: at least one row for each net of `lab/nets`.
+
+Options that start parts of a net at zero are left to tests of their own.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import nn
+
+from lab.nets.cnn import CNN
+from lab.nets.linear import Linear
+from lab.nets.mlp import MLP
+from lab.nets.resnet import ResNet
+
+OUTPUTS = 5
+
+
+@dataclass(frozen=True)
+class Row:
+    """A net, the shape of one input, options; inputs are floats, or with `tokens` numbers below OUTPUTS.
+
+    `output` is the shape of one sample's output, for a number of outputs.
+    """
+
+    net: Callable[..., nn.Module]
+    shape: tuple[int, ...]
+    options: dict[str, Any] = field(default_factory=dict)
+    tokens: bool = False
+    output: Callable[[int], tuple[int, ...]] = lambda outputs: (outputs,)
+
+
+ROWS = [
+    Row(Linear, (3,), {"zero_init": False}),
+    Row(Linear, (1, 8, 8), {"zero_init": False, "bias": False}),
+    Row(MLP, (3,), {"activation": "tanh"}),
+    Row(MLP, (1, 8, 8), {"width": 32, "norm": "batch", "dropout": 0.3, "init": "he"}),
+    Row(MLP, (2, 3, 4), {"depth": 3, "width": 32, "norm": "layer", "skip": True}),
+    Row(CNN, (1, 8, 8), {"width": 4}),
+    Row(CNN, (3, 13, 9), {"depth": 3, "width": 4, "activation": "gelu", "dropout": 0.3}),
+    Row(CNN, (1, 28, 28), {"depth": 1, "width": 4, "init": "xavier"}),
+    Row(ResNet, (1, 8, 8), {"width": 4, "depth": 1}),
+    Row(ResNet, (3, 17, 12), {"width": 4, "depth": 2, "dropout": 0.3}),
+    Row(ResNet, (1, 4, 4), {"width": 4, "depth": 1, "skip": False, "activation": "tanh"}),
+    Row(ResNet, (1, 9, 12), {"width": 4, "depth": 1, "stem_stride": 2}),
+]
