@@ -124,7 +124,7 @@ def test_batches_are_what_the_facts_say(name: str, shakespeare: Path) -> None:
     for stage in ("train", "val", "test"):
         x, y = data.on_after_batch_transfer(next(iter(getattr(data, f"{stage}_dataloader")())), 0)
         assert x.shape == y.shape == (3, 20) and x.dtype == y.dtype == torch.long
-        assert 0 <= x.min() and x.max() < len(data.vocabulary)
+        assert x.min() >= 0 and x.max() < len(data.vocabulary)
     (prompt,) = data.predict_dataloader()
     assert data.vocabulary[prompt.item()] == "a" and prompt.shape == (1, 1)
     before = texts(data)
@@ -157,6 +157,10 @@ def test_shakespeare_is_cut_by_position(shakespeare: Path) -> None:
     train, val, test = (char_text.CHARACTERS.decode(text) for text in texts(whole))
     assert train + val == TEXT and val == test
     assert len(halves.vocabulary) == 65
+
+
+def test_shakespeare_comes_over_https() -> None:
+    assert all(url.startswith("https://") for url in char_text.SHAKESPEARE.mirrors)
 
 
 def test_facts_of_shakespeare_need_no_file_and_those_of_a_file_do() -> None:

@@ -134,9 +134,15 @@ class Decoder(nn.Module):
         self.register_buffer("sin", angles.sin(), persistent=False)
 
     def forward(self, x: Tensor, cache: Cache | None = None) -> Tensor:
-        """Read x, (B, T, D); with a cache as what follows on the positions that are in it."""
+        """Read x, (B, T, D); with a cache as what follows on the positions that are in it.
+
+        Raises:
+            ValueError: more positions than it was built for.
+        """
         start = cache.length if cache else 0
         end = start + x.shape[1]
+        if end > self.length:
+            raise ValueError(f"{end} positions, but this net was built to read {self.length}")
         cos, sin = self.cos[start:end], self.sin[start:end]
         for layer, block in enumerate(self.blocks):
             x = block(x, cos, sin, cache, layer)

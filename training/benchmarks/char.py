@@ -1,7 +1,7 @@
-"""A GRU on PythonDocs by the script / a plain loop; sampling with a cache / reading all anew for each character.
+"""A GRU on PythonDocs by the script / a plain loop; sampling with a cache / reading all anew each time.
 
-The script also validates, logs, writes samples and keeps checkpoints. The plain loop has the same net, optimizer
-and batch size, cuts its windows out one by one, and validates. Both sides of the sampling draw the same.
+The script also validates, logs, writes samples and keeps checkpoints. The plain loop has the same net,
+optimizer and batch size, cuts its windows out one by one, and validates.
 """
 
 import copy
