@@ -95,7 +95,7 @@ def write_idx(path: Path, array: np.ndarray) -> None:
 
 @pytest.fixture(scope="session")
 def image_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A data folder with what presets download: images of MNIST and its like, 5400 + 300 random ones; a text."""
+    """A data folder with what presets download: 5400 + 300 random images for MNIST and its like, a text."""
     folder = tmp_path_factory.mktemp("data")
     random = np.random.RandomState(0)
     for name in ("MNIST", "FashionMNIST", "KMNIST"):
