@@ -179,9 +179,13 @@ SMALL += ["--trainer.limit_test_batches", "2"]
 GRU_16 = ["--model.net", "GRU", "--model.net.width", "16"]
 
 
-def test_a_run_writes_samples_and_predict_goes_on_from_a_prompt(script: Script) -> None:
-    outcome = script(*SMALL, *GRU_16, "--trainer.max_epochs", "1")
+def test_a_run_writes_samples_and_predict_goes_on_from_a_prompt(
+    script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    outcome = script(*SMALL, *GRU_16, "--trainer.max_epochs", "1", "--wandb")
     assert outcome.code == 0, outcome.err
+    assert list(outcome.folder.glob("wandb/offline-run-*/files/media/table/samples*.json"))
     assert (outcome.folder / "figures/samples.txt").read_text().startswith("--- epoch 0, step 4\n")
     head, *_ = [line for line in outcome.out.splitlines() if line.startswith("metric")]
     assert head.split()[2:] == ["uniform", "unigram", "bigram", "entropy", "law"]

@@ -24,7 +24,7 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Pairs of features turned by angles that grow with the position (RoFormer, Su et al. 2021).
 
     Dot products of turned queries and keys depend on the distance of their positions alone.
-    Shapes: x (B, H, T, D/H), cos and sin (T, D/H/2).
+    Shapes: x (..., T, D/H), cos and sin (T, D/H/2).
     """
     first, second = x.chunk(2, -1)
     return torch.cat([first * cos - second * sin, second * cos + first * sin], -1)
@@ -85,9 +85,10 @@ class _Block(nn.Module):
         self, x: Tensor, cos: Tensor, sin: Tensor, cache: Cache | None, layer: int
     ) -> Tensor:
         parts = self.qkv(x).unflatten(-1, (3, self.heads, -1))  # (B, T, 3, H, D/H)
-        query, key, value = parts.permute(2, 0, 3, 1, 4)  # (B, H, T, D/H) each
+        parts = parts.permute(2, 0, 3, 1, 4)  # (3, B, H, T, D/H)
         # Vectors of fixed length keep the attention from growing too sharp (Henry et al. 2020).
-        query, key = (rotate(normalise(part), cos, sin) for part in (query, key))
+        query, key = rotate(normalise(parts[:2]), cos, sin)
+        value = parts[2]
         if cache is not None:
             key, value = cache.extend(layer, key, value)
         mixed = causal_attention(query, key, value)
