@@ -5,15 +5,13 @@ Source: `pydoc_data.topics`, what `help("topics")` shows (Python Software Founda
 CPython differ in it by some per cent.
 """
 
+from bisect import bisect_right
+from itertools import accumulate
+
 from torch.utils.data import DataLoader
 
 from lab.data.base import LabData
-from lab.data.char_windows import (
-    HeldOutWindows,
-    TrainingWindows,
-    check_windows,
-    prompt_loader,
-)
+from lab.data.char_windows import check_windows, prompt_loader, window_sets
 from lab.data.vocabulary import CharVocabulary
 
 # What every release of CPython is read with, whatever characters are in it.
@@ -68,19 +66,14 @@ class PythonDocs(LabData):
 
     def setup(self, stage: str) -> None:
         parts = paragraphs()
-        ends, total = [], 0
-        for part in parts:
-            total += len(part)
-            ends.append(total)
-        val, test = (sum(end <= share * total for end in ends) for share in (0.8, 0.9))
-        train, held, last = (
+        ends = list(accumulate(map(len, parts)))
+        first, second = (bisect_right(ends, share * ends[-1]) for share in (0.8, 0.9))
+        train, val, test = (
             CHARACTERS.encode("\n\n".join(part))
-            for part in (parts[:val], parts[val:test], parts[test:])
+            for part in (parts[:first], parts[first:second], parts[second:])
         )
-        self.train_set = TrainingWindows(train, context=self.context)
-        self.val_set, self.test_set = (
-            HeldOutWindows(part, context=self.context, overlap=self.overlap)
-            for part in (held, last)
+        self.train_set, self.val_set, self.test_set = window_sets(
+            train, val, test, context=self.context, overlap=self.overlap
         )
 
     def predict_dataloader(self) -> DataLoader:

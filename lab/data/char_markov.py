@@ -14,12 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from lab.data.base import LabData
-from lab.data.char_windows import (
-    HeldOutWindows,
-    TrainingWindows,
-    check_windows,
-    prompt_loader,
-)
+from lab.data.char_windows import check_windows, prompt_loader, window_sets
 from lab.data.vocabulary import CharVocabulary
 from lab.errors import LabError
 
@@ -125,9 +120,8 @@ class MarkovText(LabData):
             self.law.sample(length, seed) for seed, length in enumerate((TRAIN, VAL, TEST), 1)
         )
         self.law_loss = self.law.loss(test)
-        self.train_set = TrainingWindows(train, context=self.context)
-        self.val_set, self.test_set = (
-            HeldOutWindows(part, context=self.context, overlap=self.overlap) for part in (val, test)
+        self.train_set, self.val_set, self.test_set = window_sets(
+            train, val, test, context=self.context, overlap=self.overlap
         )
 
     def predict_dataloader(self) -> DataLoader:

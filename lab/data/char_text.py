@@ -11,12 +11,7 @@ from typing import Literal
 from torch.utils.data import DataLoader
 
 from lab.data.base import LabData
-from lab.data.char_windows import (
-    HeldOutWindows,
-    TrainingWindows,
-    check_windows,
-    prompt_loader,
-)
+from lab.data.char_windows import check_windows, prompt_loader, window_sets
 from lab.data.download import RemoteFile, data_folder, fetch
 from lab.data.reading import reading
 from lab.data.vocabulary import CharVocabulary
@@ -104,9 +99,8 @@ class CharText(LabData):
         whole = self.characters.encode(text)
         train, held = whole[:start], whole[start:]
         val, test = (held, held) if self.held_out == "whole" else held.tensor_split(2)
-        self.train_set = TrainingWindows(train, context=self.context)
-        self.val_set, self.test_set = (
-            HeldOutWindows(part, context=self.context, overlap=self.overlap) for part in (val, test)
+        self.train_set, self.val_set, self.test_set = window_sets(
+            train, val, test, context=self.context, overlap=self.overlap
         )
 
     def predict_dataloader(self) -> DataLoader:

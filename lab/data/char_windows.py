@@ -87,6 +87,17 @@ class HeldOutWindows(TensorSet):
         return window[:, :-1], targets
 
 
+def window_sets(
+    train: Tensor, val: Tensor, test: Tensor, *, context: int, overlap: int
+) -> tuple[TensorSet, TensorSet, TensorSet]:
+    """The three sets of a data module from the token numbers of its three texts."""
+    return (
+        TrainingWindows(train, context=context),
+        HeldOutWindows(val, context=context, overlap=overlap),
+        HeldOutWindows(test, context=context, overlap=overlap),
+    )
+
+
 def check_length(text: Tensor, context: int, *, least: int) -> None:
     """Raise LabError when a part of a text is too short for its windows."""
     if len(text) < least:
