@@ -22,7 +22,11 @@ from lab.nets.transformer import Transformer
 from lab.sampling import Steps, generate
 
 BATCH, CONTEXT, WIDTH = 32, 64, 128
-OPTIONS = ("--data=PythonDocs", f"--data.batch_size={BATCH}", f"--data.context={CONTEXT}")
+OPTIONS: tuple[str, ...] = (
+    "--data=PythonDocs",
+    f"--data.batch_size={BATCH}",
+    f"--data.context={CONTEXT}",
+)
 OPTIONS += ("--model=CharLM", "--model.net=GRU", f"--model.net.width={WIDTH}")
 OPTIONS += ("--data.overlap=0", "--trainer.accelerator=cpu")
 
