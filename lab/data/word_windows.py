@@ -23,7 +23,6 @@ from lab.errors import LabError
 from lab.seeding import mixed_seed
 
 LENGTH = 64
-# The sentence of padding; no word is in it.
 NONE = -1
 
 
@@ -53,9 +52,11 @@ def neighbours(words: Tensor, sentences: Tensor, reach: Tensor) -> tuple[Tensor,
     window = (words.shape[1] - length) // 2
     place = torch.arange(words.shape[1], device=words.device) - window
     distance = (place[:length, None] + window - place).abs()
-    near = (distance <= reach[:, :, None]) & (distance > 0)
+    # A word is no neighbour of itself.
+    distance[distance == 0] = 1 << 30
+    near = distance.int() <= reach[:, :, None]
     same = sentences[:, window : window + length, None] == sentences[:, None]
-    return words.long(), (near & same & (sentences != NONE)[:, None]).float()
+    return words.long(), (near & same).float()
 
 
 def as_pairs(batch: Batch) -> Batch:
@@ -105,15 +106,16 @@ class WordWindows(Dataset[Batch]):
         generator = torch.Generator().manual_seed(seed)
         places = torch.rand(len(self.words), generator=generator) < self.keep[self.words]
         size = self.blocks * LENGTH
-        shape = (self.blocks, LENGTH)
-        reach = torch.randint(1, self.window + 1, shape, generator=generator, dtype=torch.int32)
+        reach = torch.randint(1, self.window + 1, (size,), generator=generator, dtype=torch.int32)
+        # Padding reaches nothing, and nothing is in its sentence.
+        reach[int(places.sum()) :] = 0
         columns = []
         for values, empty in ((self.words, 0), (self.sentences, NONE)):
             kept = values[places][:size]
             line = torch.full((size + 2 * self.window,), empty, dtype=torch.int32)
             line[self.window : self.window + len(kept)] = kept
             columns.append(line.unfold(0, LENGTH + 2 * self.window, LENGTH))
-        return *columns, reach
+        return *columns, reach.view(-1, LENGTH)
 
     def fixed(self) -> TensorSet:
         """One draw, always the same, as a set for validation or test."""
