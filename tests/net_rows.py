@@ -13,6 +13,7 @@ from lab.nets.cnn import CNN
 from lab.nets.linear import Linear
 from lab.nets.mlp import MLP
 from lab.nets.resnet import ResNet
+from lab.nets.skip_gram import SkipGram
 
 OUTPUTS = 5
 
@@ -44,4 +45,11 @@ ROWS = [
     Row(ResNet, (3, 17, 12), {"width": 4, "depth": 2, "dropout": 0.3}),
     Row(ResNet, (1, 4, 4), {"width": 4, "depth": 1, "skip": False, "activation": "tanh"}),
     Row(ResNet, (1, 9, 12), {"width": 4, "depth": 1, "stem_stride": 2}),
+    Row(
+        SkipGram,
+        (4,),
+        {"width": 8, "sparse": False, "zero_init": False},
+        tokens=True,
+        output=lambda outputs: (4, outputs),
+    ),
 ]

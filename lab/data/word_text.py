@@ -143,6 +143,8 @@ class WordText(LabData):
             try:
                 fetch(file, data_folder() / "word2vec")
             except LabError as error:
+                if (data_folder() / "word2vec" / file.name).is_file():
+                    raise
                 line = str(error).partition("\n")[0]
                 print(f"not measured, {file.name} is not there: {line}", file=sys.stderr)
 

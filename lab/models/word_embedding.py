@@ -163,9 +163,10 @@ class WordEmbedding(pl.LightningModule):
         self.expected = self.expected_costs()
 
     def expected_costs(self) -> Tensor:
-        """What a negative costs each word in the mean over all words, (V,)."""
-        center, context = self.net.center.weight, self.net.context.weight
-        return expected_cost(center, context, noise(self.counts).to(center))
+        """What a negative costs each known word in the mean over all of them."""
+        known = len(self.words)
+        center, context = (table.weight[:known] for table in (self.net.center, self.net.context))
+        return expected_cost(center, context, noise(self.counts[:known]).to(center))
 
     def on_validation_epoch_end(self) -> None:
         log_metrics(self, "val", shown="loss")

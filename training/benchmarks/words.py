@@ -59,7 +59,7 @@ def prepared(text: str | None) -> tuple[Any, list[str]]:
         words = ["--data=Families"]
     else:
         # Next to nothing is held out, so that nearly all of the text is trained on.
-        options = {"max_words": 30_000, "min_count": MIN_COUNT, "held_out": 0.002, "batch_size": 64}
+        options = {"max_words": 9000, "min_count": MIN_COUNT, "held_out": 0.002, "batch_size": 64}
         data = WordText(path=text, **common, **options)  # type: ignore[arg-type]
         words = ["--data=WordText", f"--data.path={text}"]
         words += [f"--data.{name}={value}" for name, value in options.items()]
@@ -106,7 +106,7 @@ def gensim(data: Any, text: Path, python: str, seed: int, epochs: int) -> dict[s
     place = {word: number for number, word in enumerate(words)}
     # A word that gensim lacks would be a mistake of this comparison.
     vectors = table[[place[word] for word in data.words if word in place]]
-    assert len(vectors) == sum(int(count) >= MIN_COUNT for count in data.counts)
+    assert len(vectors) == len(data.words) <= len(words)
     return scores(data, vectors) | {"speed": len(data.train_windows.words) * epochs / seconds}
 
 
