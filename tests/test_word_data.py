@@ -158,7 +158,7 @@ def test_families_do_not_depend_on_the_seed_of_the_run(monkeypatch: pytest.Monke
         torch.manual_seed(int(seed))
         data = Families(sentences=1000)
         data.setup("fit")
-        found.append([*data.val_set.tensors, *data.test_set.tensors, data.train_windows.words])
+        found.append([*data.val_set.tensors, *data.test_set.tensors, data.train_set.words])
     assert all(torch.equal(*pair) for pair in zip(*found, strict=True))
 
 
@@ -174,7 +174,7 @@ def test_no_sentence_is_on_two_sides() -> None:
     data = Families(sentences=20_000, subsample=0.0)
     data.setup("fit")
     sides = []
-    for part in (data.train_windows.draw(0), data.val_set.tensors, data.test_set.tensors):
+    for part in (data.train_set.draw(0), data.val_set.tensors, data.test_set.tensors):
         words, sentences = (column[:, 5 : 5 + LENGTH].flatten() for column in part[:2])
         lengths = torch.bincount(sentences[sentences >= 0])
         sides.append(
@@ -249,7 +249,7 @@ def test_text_is_cut_by_position_and_counted_in_training_alone() -> None:
     data.setup("fit")
     assert data.words == ("a", "b", "c", "d")
     assert data.counts.tolist() == [29, 26, 23, 23, *[0] * 6]
-    assert len(data.train_windows.words) == 101
+    assert len(data.train_set.words) == 101
     data = WordText(min_count=1, max_words=3, **options)
     data.setup("fit")
     assert data.words == ("a", "b", "c")

@@ -192,8 +192,8 @@ def test_frequency_loss_is_the_best_without_a_look_at_the_centre() -> None:
 def test_pairs_are_counted_as_they_are_trained() -> None:
     data = Families(sentences=1000)
     data.setup("fit")
-    pairs = pairs_of(data.train_windows, data.batch_transform, most=20)
-    words, weights = data.batch_transform(data.train_windows.__getitems__(list(range(20))))
+    pairs = pairs_of(data.train_set, data.batch_transform, most=20)
+    words, weights = data.batch_transform(data.train_set.__getitems__(list(range(20))))
     assert pairs.shape == (2, int(weights.sum()))
     assert torch.equal(
         pairs[0].bincount(), words[:, 5:-5].flatten().bincount(weights.sum(-1).flatten()).long()
@@ -237,8 +237,8 @@ class Pairs(Families):
         words = torch.arange(20).repeat(32)
         sentences = torch.arange(320).repeat_interleave(2)
         self.counts = torch.full((20,), 32)
-        self.train_windows = WordWindows(words, sentences, torch.ones(20), window=5)
-        self.val_set = self.test_set = self.train_windows.fixed()
+        self.train_set = WordWindows(words, sentences, torch.ones(20), window=5)
+        self.val_set = self.test_set = self.train_set.fixed()
         self.questions, self.similarities = {}, None
 
     def __init__(self) -> None:
@@ -271,7 +271,7 @@ def test_first_loss_is_that_of_a_guess(negatives: int) -> None:
     model.trainer.datamodule = data  # type: ignore[attr-defined]
     model.setup("fit")
     model.on_fit_start()
-    batch = data.batch_transform(data.train_windows.__getitems__(list(range(16))))
+    batch = data.batch_transform(data.train_set.__getitems__(list(range(16))))
     guess = (1 + negatives) * math.log(2)
     assert model.training_step(batch, 0).item() == pytest.approx(guess, rel=1e-5)
     (found,) = quiet_trainer().validate(model, datamodule=data, verbose=False)

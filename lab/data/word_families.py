@@ -36,6 +36,8 @@ class Families(LabData):
         LabError: an option out of range.
     """
 
+    train_set: WordWindows  # type: ignore[assignment]
+
     def __init__(
         self,
         *,
@@ -72,7 +74,7 @@ class Families(LabData):
         )
         self.counts = torch.bincount(train[0], minlength=self.vocab_size)
         keep = keep_probability(self.counts, self.subsample)
-        self.train_windows, *others = (
+        self.train_set, *others = (
             WordWindows(*part, keep, window=self.window) for part in (train, val, test)
         )
         self.val_set, self.test_set = (other.fixed() for other in others)
@@ -93,7 +95,7 @@ class Families(LabData):
         self.predict_set = parse_queries(self.queries, self.words)
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        return epochs_loader(self, self.train_windows)
+        return epochs_loader(self, self.train_set)
 
     def predict_dataloader(self) -> DataLoader[Batch]:
         return self.loader(self.predict_set, shuffle=False)

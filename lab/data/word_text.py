@@ -100,6 +100,8 @@ class WordText(LabData):
         LabError: an option out of range, no such file, or a text without frequent words.
     """
 
+    train_set: WordWindows  # type: ignore[assignment]
+
     def __init__(
         self,
         *,
@@ -168,7 +170,7 @@ class WordText(LabData):
         keep = keep_probability(self.counts, self.subsample)
         number = np.full(len(known), -1)
         number[order] = np.arange(len(order))
-        self.train_windows, *others = (
+        self.train_set, *others = (
             WordWindows(*running(part, number), keep, window=self.window)
             for part in (train, val, test)
         )
@@ -189,7 +191,7 @@ class WordText(LabData):
             self.similarities = read_similarities(folder / SIMILARITIES.name, self.words)
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        return epochs_loader(self, self.train_windows)
+        return epochs_loader(self, self.train_set)
 
     def predict_dataloader(self) -> DataLoader[Batch]:
         return self.loader(self.predict_set, shuffle=False)

@@ -221,10 +221,10 @@ class WordEmbedding(pl.LightningModule):
         Counts are those of one epoch's pairs, of up to two million words.
         """
         words, weights = data.batch_transform(data.test_set.tensors)
-        shown = data.counts * data.train_windows.keep
+        shown = data.counts * data.train_set.keep
         loss = frequency_loss(words, weights, shown, noise(data.counts), self.negatives)
         random = torch.randn(self.vectors.shape, generator=torch.Generator().manual_seed(0))
-        pairs = pairs_of(data.train_windows, data.batch_transform, most=30_000)
+        pairs = pairs_of(data.train_set, data.batch_transform, most=30_000)
         counted = count_vectors(pairs, *self.vectors.shape)
         return {
             "frequency": {"test/loss": loss},

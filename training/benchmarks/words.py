@@ -1,4 +1,4 @@
-"""Words per CPU second of skip-gram, analogies and WordSim-353, by the script / gensim's word2vec.
+"""Skip-gram by the script / a plain loop over pairs, and gensim's word2vec (speed and scores).
 
 Run:  python training/benchmarks/words.py --python PYTHON --text wiki8/wiki8.txt --epochs 5 --seeds 0 1 2
 
@@ -16,21 +16,26 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.measuring import EXPERIMENT, compare
+from benchmarks.measuring import EXPERIMENT, alternate, compare, last_epoch
 from lab.data.word_families import Families
 from lab.data.word_text import WordText
-from lab.models.word_vectors import analogy_accuracy, word_similarity
+from lab.models.word_counts import pairs_of
+from lab.models.word_vectors import analogy_accuracy, noise, word_similarity
+from lab.nets.skip_gram import SkipGram
 from lab.run import main
 
 WIDTH, WINDOW, NEGATIVES, SUBSAMPLE, MIN_COUNT = 100, 5, 5, 1e-3, 5
@@ -70,7 +75,7 @@ def prepared(text: str | None) -> tuple[Any, list[str]]:
 
 def write_text(data: Any, path: Path) -> None:
     """The training words of the data, a sentence per line; gensim cuts those of more than 10 000 words."""
-    windows = data.train_windows
+    windows = data.train_set
     counts = torch.bincount(windows.sentences)
     sentences = [
         part for whole in windows.words.split(counts.tolist()) for part in whole.split(5000)
@@ -93,7 +98,7 @@ def ours(data: Any, words: list[str], seed: int, epochs: int) -> dict[str, float
     content = torch.load(folder / "run" / "checkpoints" / "last.ckpt", weights_only=True)
     vectors = content["state_dict"]["net.center.weight"][: len(data.words)]
     seconds = json.loads((folder / "run" / "summary.json").read_text())["cpu_seconds"]
-    return scores(data, vectors) | {"speed": len(data.train_windows.words) * epochs / seconds}
+    return scores(data, vectors) | {"speed": len(data.train_set.words) * epochs / seconds}
 
 
 def gensim(data: Any, text: Path, python: str, seed: int, epochs: int) -> dict[str, float]:
@@ -107,7 +112,7 @@ def gensim(data: Any, text: Path, python: str, seed: int, epochs: int) -> dict[s
     # A word that gensim lacks would be a mistake of this comparison.
     vectors = table[[place[word] for word in data.words if word in place]]
     assert len(vectors) == len(data.words) <= len(words)
-    return scores(data, vectors) | {"speed": len(data.train_windows.words) * epochs / seconds}
+    return scores(data, vectors) | {"speed": len(data.train_set.words) * epochs / seconds}
 
 
 def scores(data: Any, vectors: Tensor) -> dict[str, float]:
@@ -141,8 +146,40 @@ def interpreter(chosen: str | None) -> str | None:
     return python if found.returncode == 0 else None
 
 
+def by_hand(net: Any, optimizer: Any, pairs: Tensor, drawn: Tensor) -> None:
+    """An epoch over pairs (P, 2), each with negatives of its own."""
+    for pair in pairs[torch.randperm(len(pairs))].split(1024):
+        negative = torch.multinomial(drawn, len(pair) * NEGATIVES, replacement=True)
+        optimizer.zero_grad()
+        center, context = net.center(pair[:, 0]), net.context(pair[:, 1])
+        far = (net.context(negative.view(-1, NEGATIVES)) @ center[:, :, None]).squeeze(-1)
+        near = (center * context).sum(-1)
+        (F.softplus(-near).mean() + F.softplus(far).sum(-1).mean()).backward()
+        optimizer.step()
+
+
+def plain(repeats: int) -> Iterator[dict]:
+    """Words per CPU second of the second epoch; the loop's pairs are made beforehand."""
+    data, words = prepared(None)
+    pairs = pairs_of(data.train_set, data.batch_transform, most=len(data.train_set)).T
+
+    def theirs() -> float:
+        net = SkipGram((1,), data.vocab_size, width=WIDTH)
+        optimizer = torch.optim.Adagrad(net.parameters(), 0.1)
+        started = time.process_time()
+        by_hand(net, optimizer, pairs, noise(data.counts))
+        return time.process_time() - started
+
+    words += ["--model=WordEmbedding", f"--model.net.width={WIDTH}", "--trainer.accelerator=cpu"]
+    seconds = alternate(repeats, partial(last_epoch, time.process_time, 2, *words), theirs)
+    count = len(data.train_set.words)
+    speeds = [[count / spent for spent in side] for side in seconds]
+    yield compare("skip-gram / plain loop over pairs", "words / CPU s", *speeds)
+
+
 def rows(repeats: int) -> Iterator[dict]:
-    """Repeats are seeds."""
+    """For gensim repeats are seeds."""
+    yield from plain(repeats)
     python = interpreter(None)
     if python is None:
         print("words: gensim is not there, name a Python that has it in GENSIM_PYTHON")
