@@ -14,6 +14,7 @@ from lab.nets.linear import Linear
 from lab.nets.mlp import MLP
 from lab.nets.recurrent import GRU, LSTM
 from lab.nets.resnet import ResNet
+from lab.nets.skip_gram import SkipGram
 from lab.nets.transformer import Transformer
 
 OUTPUTS = 5
@@ -60,5 +61,12 @@ ROWS = [
         {"depth": 2, "width": 16, "heads": 2, "dropout": 0.3},
         tokens=True,
         output=lambda outputs: (8, outputs),
+    ),
+    Row(
+        SkipGram,
+        (4,),
+        {"width": 8, "sparse": False, "zero_init": False},
+        tokens=True,
+        output=lambda outputs: (4, outputs),
     ),
 ]
