@@ -123,3 +123,17 @@ def image_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (folder / "wiki8" / "wiki8.txt").write_text(" ".join(words))
 >>>>>>> words
     yield folder
+
+
+@pytest.fixture
+def registered() -> Iterator[None]:
+    """The small environments, by their names in Gymnasium's registry."""
+    import gymnasium
+    from small_environments import Counting, Dark, Numbered, Painted
+
+    classes = (Counting, Painted, Numbered, Dark)
+    for cls in classes:
+        gymnasium.register(f"{cls.__name__}-v0", cls)
+    yield
+    for cls in classes:
+        del gymnasium.registry[f"{cls.__name__}-v0"]

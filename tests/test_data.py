@@ -41,6 +41,9 @@ ELSEWHERE: dict[str, str] = {
     **dict.fromkeys(("PythonDocs", "MarkovText", "CharText"), "test_char_data.py"),
     **dict.fromkeys(("Families", "WordText"), "test_word_data.py"),
 }
+ELSEWHERE: dict[str, str] = dict.fromkeys(
+    ("CartPole", "Environment", "GridWorld", "DigitBandit"), "test_environments.py"
+)
 AUGMENTED = [
     name for name, (cls, _, _) in MODULES.items() if "augment" in inspect.signature(cls).parameters
 ]
