@@ -127,6 +127,9 @@ class MadeBatches:
         raise NotImplementedError
 
 
+Loader = DataLoader[Batch] | MadeBatches
+
+
 class LabData(pl.LightningDataModule):
     """Subclasses state their facts in `__init__` and fill the three sets in `setup`.
 
@@ -156,21 +159,19 @@ class LabData(pl.LightningDataModule):
         self.batch_size = batch_size
         self.num_workers = num_workers
 
-    def train_dataloader(self) -> DataLoader[Batch] | MadeBatches:
+    def train_dataloader(self) -> Loader:
         return self.loader(self.train_set, shuffle=True)
 
-    def val_dataloader(self) -> DataLoader[Batch] | MadeBatches:
+    def val_dataloader(self) -> Loader:
         return self.loader(self.val_set, shuffle=False)
 
-    def test_dataloader(self) -> DataLoader[Batch] | MadeBatches:
+    def test_dataloader(self) -> Loader:
         return self.loader(self.test_set, shuffle=False)
 
-    def predict_dataloader(self) -> DataLoader[Batch] | MadeBatches:
+    def predict_dataloader(self) -> Loader:
         return self.test_dataloader()
 
-    def loader(
-        self, samples: TensorSet | MadeBatches, *, shuffle: bool
-    ) -> DataLoader[Batch] | MadeBatches:
+    def loader(self, samples: TensorSet | MadeBatches, *, shuffle: bool) -> Loader:
         """A loader of whole batches; every process gets its share of each."""
         if isinstance(samples, MadeBatches):
             return samples
