@@ -13,7 +13,10 @@ from lab.nets.cnn import CNN
 from lab.nets.conv_decoder import ConvDecoder
 from lab.nets.linear import Linear
 from lab.nets.mlp import MLP
+from lab.nets.recurrent import GRU, LSTM
 from lab.nets.resnet import ResNet
+from lab.nets.skip_gram import SkipGram
+from lab.nets.transformer import Transformer
 
 OUTPUTS = 5
 
@@ -65,5 +68,26 @@ ROWS = [
         {"width": 4, "depth": 1},
         output=lambda outputs: (outputs, 7, 1),
         decoder=True,
+    Row(GRU, (7,), {"width": 12, "embedding": 4}, tokens=True, output=lambda outputs: (7, outputs)),
+    Row(
+        LSTM,
+        (6,),
+        {"depth": 2, "width": 8, "embedding": 4, "dropout": 0.3},
+        tokens=True,
+        output=lambda outputs: (6, outputs),
+    ),
+    Row(
+        Transformer,
+        (8,),
+        {"depth": 2, "width": 16, "heads": 2, "dropout": 0.3},
+        tokens=True,
+        output=lambda outputs: (8, outputs),
+    ),
+    Row(
+        SkipGram,
+        (4,),
+        {"width": 8, "sparse": False, "zero_init": False},
+        tokens=True,
+        output=lambda outputs: (4, outputs),
     ),
 ]
