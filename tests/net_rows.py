@@ -25,7 +25,8 @@ OUTPUTS = 5
 class Row:
     """A net, the shape of one input, options; inputs are floats, or with `tokens` numbers below OUTPUTS.
 
-    `output` is the shape of one sample's output, for a number of outputs. A decoder is told the shape itself.
+    `output` is the shape of one sample's output, for a number of outputs. A decoder
+    is told the shape itself.
     """
 
     net: Callable[..., nn.Module]
@@ -68,6 +69,7 @@ ROWS = [
         {"width": 4, "depth": 1},
         output=lambda outputs: (outputs, 7, 1),
         decoder=True,
+    ),
     Row(GRU, (7,), {"width": 12, "embedding": 4}, tokens=True, output=lambda outputs: (7, outputs)),
     Row(
         LSTM,
