@@ -127,8 +127,7 @@ class MarkovText(LabData):
         self.law_loss = self.law.loss(test)
         self.train_set = TrainingWindows(train, context=self.context)
         self.val_set, self.test_set = (
-            HeldOutWindows(part, context=self.context, overlap=self.overlap)
-            for part in (val, test)
+            HeldOutWindows(part, context=self.context, overlap=self.overlap) for part in (val, test)
         )
 
     def predict_dataloader(self) -> DataLoader:

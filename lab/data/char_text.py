@@ -106,8 +106,7 @@ class CharText(LabData):
         val, test = (held, held) if self.held_out == "whole" else held.tensor_split(2)
         self.train_set = TrainingWindows(train, context=self.context)
         self.val_set, self.test_set = (
-            HeldOutWindows(part, context=self.context, overlap=self.overlap)
-            for part in (val, test)
+            HeldOutWindows(part, context=self.context, overlap=self.overlap) for part in (val, test)
         )
 
     def predict_dataloader(self) -> DataLoader:
