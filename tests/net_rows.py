@@ -12,7 +12,9 @@ from torch import nn
 from lab.nets.cnn import CNN
 from lab.nets.linear import Linear
 from lab.nets.mlp import MLP
+from lab.nets.recurrent import GRU, LSTM
 from lab.nets.resnet import ResNet
+from lab.nets.transformer import Transformer
 
 OUTPUTS = 5
 
@@ -44,4 +46,19 @@ ROWS = [
     Row(ResNet, (3, 17, 12), {"width": 4, "depth": 2, "dropout": 0.3}),
     Row(ResNet, (1, 4, 4), {"width": 4, "depth": 1, "skip": False, "activation": "tanh"}),
     Row(ResNet, (1, 9, 12), {"width": 4, "depth": 1, "stem_stride": 2}),
+    Row(GRU, (7,), {"width": 12, "embedding": 4}, tokens=True, output=lambda outputs: (7, outputs)),
+    Row(
+        LSTM,
+        (6,),
+        {"depth": 2, "width": 8, "embedding": 4, "dropout": 0.3},
+        tokens=True,
+        output=lambda outputs: (6, outputs),
+    ),
+    Row(
+        Transformer,
+        (8,),
+        {"depth": 2, "width": 16, "heads": 2, "dropout": 0.3},
+        tokens=True,
+        output=lambda outputs: (8, outputs),
+    ),
 ]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import EXPERIMENTS, ROOT, Outcome
+from test_presets import SHORT
 
 from lab.errors import LabError, nearest
 from lab.run import names, overview
@@ -62,6 +63,14 @@ def test_each_model_gets_its_facts_or_a_clear_answer(
         assert outcome.code == 2 and f"does not fit --model {model_name}" in outcome.err
 
 
+@pytest.mark.parametrize("model", names.index("models"))
+def test_a_model_alone_runs_on_data_of_its_kind(script: Script, model: str) -> None:
+    outcome = script("--model", model, *SHORT)
+    assert outcome.code == 0, outcome.err
+    tested = [key for key in outcome.summary if key.startswith("test/")]
+    assert tested
+
+
 def test_fact_that_fails_is_not_passed_on_as_nothing(
     script: Script, own_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -79,6 +88,10 @@ def test_fact_that_fails_is_not_passed_on_as_nothing(
     outcome = script("--data", "failing.Failing")
     assert outcome.code == 2
     assert "it states no num_classes" in outcome.err
+
+
+def test_what_nets_are_made_of_is_no_net() -> None:
+    assert "Decoder" not in names.index("nets") and "Transformer" in names.index("nets")
 
 
 def test_nearest_names_ignore_case_and_fall_back_to_all() -> None:

@@ -163,6 +163,8 @@ def test_the_seed_alone_decides_the_weights(row: Row) -> None:
     assert weights and not any(torch.equal(first[key], third[key]) for key in weights)
 
 
+# torch says so of its own recurrent layers.
+@pytest.mark.filterwarnings("ignore:The tensor attributes .*_flat_weights")
 @every_row
 def test_exports_for_any_batch(row: Row) -> None:
     net = used(row)

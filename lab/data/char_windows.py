@@ -44,7 +44,7 @@ class TrainingWindows(TensorSet):
     def __getitems__(self, indices: Sequence[int] | np.ndarray) -> Batch:
         shift = mixed_seed(*(int(index) for index in indices)) % self.context
         starts = self.tensors[0][torch.as_tensor(indices)] + shift
-        window = self.text[starts[:, None] + torch.arange(self.context + 1)]
+        window = self.text[starts[:, None] + torch.arange(self.context + 1)].long()
         return window[:, :-1], window[:, 1:]
 
 
@@ -82,7 +82,7 @@ class HeldOutWindows(TensorSet):
     def __getitems__(self, indices: Sequence[int] | np.ndarray) -> Batch:
         starts, known = super().__getitems__(indices)
         places = torch.arange(self.context + 1)
-        window = self.text[starts[:, None] + places]
+        window = self.text[starts[:, None] + places].long()
         targets = window[:, 1:].masked_fill(places[:-1] < known[:, None], IGNORED)
         return window[:, :-1], targets
 
@@ -114,4 +114,4 @@ def prompt_loader(tokens: Tensor) -> DataLoader[Tensor]:
     """
     if len(tokens) == 0:
         raise LabError("--data.prompt is empty: give at least one character to go on from")
-    return DataLoader([tokens[None]], batch_size=None)  # type: ignore[arg-type]
+    return DataLoader([tokens[None].long()], batch_size=None)  # type: ignore[arg-type]

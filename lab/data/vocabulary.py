@@ -3,6 +3,7 @@
 torchtext 0.6.0 is the last release in pure Python; later ones are tied to releases of torch long gone.
 """
 
+import sys
 from collections import Counter
 from collections.abc import Iterable
 
@@ -37,14 +38,15 @@ class CharVocabulary:
         return len(self.tokens)
 
     def encode(self, text: str) -> Tensor:
-        """Token numbers (N,) of a text.
+        """Token numbers (N,) of a text, in 32 bits.
 
         Raises:
             LabError: a character that is not known, where nothing stands for it.
         """
         # A table by code point: looking up character by character would take a hundred times as long.
         codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
-        table = np.full(0x110000, self.vocab[UNKNOWN] if self.unknown else -1)
+        absent = self.vocab[UNKNOWN] if self.unknown else -1
+        table = np.full(sys.maxunicode + 1, absent, dtype=np.int32)
         known = self.tokens[self.unknown :]
         table[[ord(character) for character in known]] = range(self.unknown, len(self))
         numbers = table[codes]

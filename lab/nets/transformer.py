@@ -24,7 +24,7 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Pairs of features turned by angles that grow with the position (RoFormer, Su et al. 2021).
 
     Dot products of turned queries and keys depend on the distance of their positions alone.
-    Shapes: x (B, H, T, D/H), cos and sin (T, D/H/2).
+    Shapes: x (..., T, D/H), cos and sin (T, D/H/2).
     """
     first, second = x.chunk(2, -1)
     return torch.cat([first * cos - second * sin, second * cos + first * sin], -1)
@@ -85,9 +85,10 @@ class _Block(nn.Module):
         self, x: Tensor, cos: Tensor, sin: Tensor, cache: Cache | None, layer: int
     ) -> Tensor:
         parts = self.qkv(x).unflatten(-1, (3, self.heads, -1))  # (B, T, 3, H, D/H)
-        query, key, value = parts.permute(2, 0, 3, 1, 4)  # (B, H, T, D/H) each
+        parts = parts.permute(2, 0, 3, 1, 4)  # (3, B, H, T, D/H)
         # Vectors of fixed length keep the attention from growing too sharp (Henry et al. 2020).
-        query, key = (rotate(normalise(part), cos, sin) for part in (query, key))
+        query, key = rotate(normalise(parts[:2]), cos, sin)
+        value = parts[2]
         if cache is not None:
             key, value = cache.extend(layer, key, value)
         mixed = causal_attention(query, key, value)
@@ -134,9 +135,15 @@ class Decoder(nn.Module):
         self.register_buffer("sin", angles.sin(), persistent=False)
 
     def forward(self, x: Tensor, cache: Cache | None = None) -> Tensor:
-        """Read x, (B, T, D); with a cache as what follows on the positions that are in it."""
+        """Read x, (B, T, D); with a cache as what follows on the positions that are in it.
+
+        Raises:
+            ValueError: more positions than it was built for.
+        """
         start = cache.length if cache else 0
         end = start + x.shape[1]
+        if end > self.length:
+            raise ValueError(f"{end} positions, but this net was built to read {self.length}")
         cos, sin = self.cos[start:end], self.sin[start:end]
         for layer, block in enumerate(self.blocks):
             x = block(x, cos, sin, cache, layer)
