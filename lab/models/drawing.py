@@ -18,7 +18,7 @@ def whole_pass(net: nn.Module, images: Tensor, place: int, state: None) -> tuple
 
 
 def step_of(net: nn.Module) -> Step:
-    """How logits (B, L) of a pixel are had: from `net.step`, which keeps what does not change, if it has it."""
+    """What gives a pixel's logits (B, L): `net.step`, which keeps what does not change, if there is one."""
     return getattr(net, "step", None) or partial(whole_pass, net)
 
 

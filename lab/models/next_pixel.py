@@ -132,7 +132,7 @@ class NextPixel(pl.LightningModule):
 
     def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
         """New images, (count, 1, H, W) shares of white."""
-        empty = torch.zeros(count, *self.shape, device=self.device, dtype=self.dtype)
+        empty = self.pixels.low.new_zeros(count, *self.shape)
         return draw_pixels(self.net, empty, levels=self.levels, generator=generator)
 
     def complete(self, unit: Tensor, generator: torch.Generator | None = None) -> Tensor:
@@ -156,8 +156,8 @@ class NextPixel(pl.LightningModule):
     def baselines(self, data: Any) -> dict[str, dict[str, float]]:
         """Test metrics of two guesses from counts in training, see `lab.models.pixel_baselines`.
 
-        `independent` knows how frequent each level is at each pixel, `previous pixel` which level follows on
-        the one before it, the same everywhere.
+        `independent` knows how frequent each level is at each pixel, `previous` which level follows on that
+        of the pixel before, the same everywhere.
         """
         pixels = math.prod(self.shape)
         independent = pixel_baselines.independent_counts(
@@ -167,7 +167,7 @@ class NextPixel(pl.LightningModule):
         numbers = to_levels(torch.cat([*self.units(data, data.test_set)]), self.levels)
         losses = {
             "independent": pixel_baselines.independent_loss(independent, numbers),
-            "previous pixel": pixel_baselines.previous_loss(previous, numbers),
+            "previous": pixel_baselines.previous_loss(previous, numbers),
         }
         return {
             name: {

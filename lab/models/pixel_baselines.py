@@ -1,10 +1,12 @@
 """Two guesses at the next pixel: how frequent its levels are, and what follows on the level before it.
 
-Letters: B images, N pixels, L levels. Counts start at 1 (Laplace), so that what training lacks is merely unlikely.
-A grey between two levels counts in part for both, by its distance: for images that are drawn as black and
-white anew at every batch this is what the draws count on average.
+Letters: B images, N pixels, L levels.
+Counts start at 1 (Laplace), so that what training lacks is merely unlikely. A grey between two levels
+counts in part for both, by its distance: for images that are drawn as black and white anew at every batch
+this is what the draws count on average.
 """
 
+import math
 from collections.abc import Iterable
 
 import torch
@@ -25,8 +27,8 @@ def shares(unit: Tensor, levels: int) -> list[tuple[Tensor, Tensor]]:
 
 def count(index: Tensor, weight: Tensor, shape: tuple[int, ...]) -> Tensor:
     """Weights added up by index into a table of the given shape."""
-    size = int(torch.tensor(shape).prod())
-    return torch.bincount(index.flatten(), weight.flatten(), minlength=size).view(shape)
+    found = torch.bincount(index.flatten(), weight.flatten(), minlength=math.prod(shape))
+    return found.view(shape)
 
 
 def independent_counts(batches: Iterable[Tensor], levels: int, pixels: int) -> Tensor:
@@ -40,7 +42,7 @@ def independent_counts(batches: Iterable[Tensor], levels: int, pixels: int) -> T
 
 
 def previous_counts(batches: Iterable[Tensor], levels: int) -> Tensor:
-    """How often a level follows on another in the order of pixels, (L + 1, L); row L is for the first pixel."""
+    """How often a level follows on another in the order of pixels, (L + 1, L); row L is the first pixel's."""
     table = torch.ones(levels + 1, levels, dtype=torch.double)
     for unit in batches:
         now = shares(unit, levels)

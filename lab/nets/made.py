@@ -56,6 +56,7 @@ class MADE(nn.Module):
         depth: number of hidden layers.
         width: units of each.
         dropout: share of hidden units set to zero in training.
+        zero_init: the layers of the logits start at zero, so that all levels are as likely.
 
     Raises:
         ValueError: images that are not grey, or an option out of range.
@@ -70,6 +71,7 @@ class MADE(nn.Module):
         width: int = 512,
         activation: Activation = "relu",
         dropout: float = 0.0,
+        zero_init: bool = True,
     ) -> None:
         super().__init__()
         self.shape, self.levels = check_grey(input_shape), num_outputs
@@ -82,13 +84,13 @@ class MADE(nn.Module):
         # Pixel i is an input that shows i + 1 of them, and an output that may see i.
         shown = (torch.arange(pixels) + 1).repeat(num_steps(num_outputs))
         allowed = torch.arange(pixels).repeat(num_outputs)
-        self.direct = _Masked(allowed[:, None] >= shown, zero_init=True)
+        self.direct = _Masked(allowed[:, None] >= shown, zero_init=zero_init)
         layers: list[nn.Module] = []
         for inputs in [shown, *(units for _ in range(depth - 1))][:depth]:
             layers += [_Masked(units[:, None] >= inputs), make_activation(activation)]
             layers.append(nn.Dropout(dropout))
         self.hidden = nn.Sequential(*layers)
-        self.output = _Masked(allowed[:, None] >= units, zero_init=True) if depth else None
+        self.output = _Masked(allowed[:, None] >= units, zero_init=zero_init) if depth else None
 
     def forward(self, images: Tensor) -> Tensor:
         x = steps_reached(images, self.levels).flatten(1)

@@ -5,6 +5,7 @@ Source: van den Oord et al., "Conditional image generation with PixelCNN decoder
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +27,7 @@ def moved_down(x: Tensor) -> Tensor:
 
 
 class _Down(nn.Module):
-    """Convolution over the rows up to the pixel's own, on both sides of it: (B, in, H, W) -> (B, out, H, W)."""
+    """Convolution over the rows up to the pixel's own, left and right of it; shapes stay."""
 
     def __init__(self, channels_in: int, channels: int, kernel: int) -> None:
         super().__init__()
@@ -92,6 +93,8 @@ class PixelCNN(nn.Module):
     Raises:
         ValueError: images that are not grey, or an option out of range.
     """
+
+    layers: Any  # a ModuleList of _Layer, whose two methods its type does not tell
 
     def __init__(
         self,
