@@ -76,7 +76,7 @@ class NextPixel(pl.LightningModule):
         self.optimization = optimization_options(
             optimizer=optimizer, lr=lr, schedule=schedule, warmup=warmup
         )
-        self.levels, self.shape = levels, tuple(input_shape)
+        self.levels, self.shape, self.input_range = levels, tuple(input_shape), input_range
         self.net = build_net(net, input_shape, levels)
         self.pixels = Pixels(input_range)
         self.metrics = nn.ModuleDict({stage: self.build_metrics() for stage in ("val", "test")})
@@ -114,20 +114,24 @@ class NextPixel(pl.LightningModule):
         """The images, (B, 1, H, W) shares of white, with the lower halves drawn from the upper ones."""
         return self.complete(self.exact(batch[0]))
 
+    def numbers(self, x: Tensor) -> Tensor:
+        """Levels nearest to the images of a batch: augmentation may leave greys between them."""
+        return to_levels(self.pixels.to_unit(x), self.levels)
+
     def exact(self, x: Tensor) -> Tensor:
-        """Images of a batch as shares of white that are levels; augmentation may leave greys between them."""
-        return from_levels(to_levels(self.pixels.to_unit(x), self.levels), self.levels).to(x)
+        """Images of a batch as shares of white that are levels."""
+        return from_levels(self.numbers(x), self.levels).to(x)
 
     def _step(self, batch: Batch, stage: str) -> Tensor:
-        unit = self.exact(batch[0])
-        loss = F.cross_entropy(self(unit), to_levels(unit, self.levels))
+        numbers = self.numbers(batch[0])
+        loss = F.cross_entropy(self(from_levels(numbers, self.levels).to(batch[0])), numbers)
         if stage == "train":
             log_training_loss(self, loss)
             return loss
         metrics: Any = self.metrics[stage]
-        metrics["loss"].update(loss, len(unit))
-        metrics["bits_per_pixel"].update(bits(loss), len(unit))
-        metrics["nats_per_image"].update(loss * math.prod(self.shape), len(unit))
+        metrics["loss"].update(loss, len(numbers))
+        metrics["bits_per_pixel"].update(bits(loss), len(numbers))
+        metrics["nats_per_image"].update(loss * math.prod(self.shape), len(numbers))
         return loss
 
     def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
@@ -180,7 +184,8 @@ class NextPixel(pl.LightningModule):
 
     def units(self, data: Any, part: Any) -> Iterator[Tensor]:
         """All images of a set in parts, as shares of white (B, N) on the CPU."""
-        pixels = Pixels((self.pixels.low.tolist(), (self.pixels.low + self.pixels.span).tolist()))
+        # Of full precision, whatever that of the net is.
+        pixels = Pixels(self.input_range)
         for tensors in zip(*(tensor.split(2000) for tensor in part.tensors), strict=True):
             batch = data.batch_transform(tensors) if data.batch_transform else tensors
             yield pixels.to_unit(batch[0]).flatten(1)

@@ -22,9 +22,9 @@ from lab.nets.pixel_cnn import PixelCNN
 from lab.nets.pixel_transformer import PixelTransformer
 
 BATCH, TRAIN, VAL = 128, 40, 4
-OPTIONS = ("--data=MNIST", "--data.levels=2", "--data.binarise=sampled", "--model=NextPixel")
-OPTIONS += ("--model.net=MADE", f"--data.batch_size={BATCH}", "--trainer.accelerator=cpu")
-OPTIONS += (f"--trainer.limit_train_batches={TRAIN}", f"--trainer.limit_val_batches={VAL}")
+OPTIONS = ["--data=MNIST", "--data.levels=2", "--data.binarise=sampled", "--model=NextPixel"]
+OPTIONS += ["--model.net=MADE", f"--data.batch_size={BATCH}", "--trainer.accelerator=cpu"]
+OPTIONS += [f"--trainer.limit_train_batches={TRAIN}", f"--trainer.limit_val_batches={VAL}"]
 EPOCHS, SIDE, COUNT = 3, 16, 8
 
 
