@@ -28,8 +28,7 @@ OUTPUTS = 5
 class Row:
     """A net, the shape of one input, options; inputs are floats, or with `tokens` numbers below OUTPUTS.
 
-    `output` is the shape of one sample's output, for a number of outputs. A decoder
-    is told the shape itself.
+    `output` is the shape of one sample's output, for a number of outputs. A decoder is told the shape itself.
     """
 
     net: Callable[..., nn.Module]
@@ -94,6 +93,8 @@ ROWS = [
         {"width": 8, "sparse": False, "zero_init": False},
         tokens=True,
         output=lambda outputs: (4, outputs),
+    ),
+    Row(
         MADE,
         (1, 4, 5),
         {"width": 40, "dropout": 0.3, "activation": "gelu", "zero_init": False},
