@@ -10,10 +10,16 @@ from typing import Any
 from torch import nn
 
 from lab.nets.cnn import CNN
+from lab.nets.conv_decoder import ConvDecoder
 from lab.nets.linear import Linear
+from lab.nets.made import MADE
 from lab.nets.mlp import MLP
+from lab.nets.pixel_cnn import PixelCNN
+from lab.nets.pixel_transformer import PixelTransformer
+from lab.nets.recurrent import GRU, LSTM
 from lab.nets.resnet import ResNet
 from lab.nets.skip_gram import SkipGram
+from lab.nets.transformer import Transformer
 
 OUTPUTS = 5
 
@@ -22,7 +28,7 @@ OUTPUTS = 5
 class Row:
     """A net, the shape of one input, options; inputs are floats, or with `tokens` numbers below OUTPUTS.
 
-    `output` is the shape of one sample's output, for a number of outputs.
+    `output` is the shape of one sample's output, for a number of outputs. A decoder is told the shape itself.
     """
 
     net: Callable[..., nn.Module]
@@ -30,6 +36,12 @@ class Row:
     options: dict[str, Any] = field(default_factory=dict)
     tokens: bool = False
     output: Callable[[int], tuple[int, ...]] = lambda outputs: (outputs,)
+    decoder: bool = False
+
+    def make(self, outputs: int = OUTPUTS) -> nn.Module:
+        """The net for so many outputs."""
+        size = self.output(outputs) if self.decoder else outputs
+        return self.net(list(self.shape), size, **self.options)
 
 
 ROWS = [
@@ -45,11 +57,59 @@ ROWS = [
     Row(ResNet, (3, 17, 12), {"width": 4, "depth": 2, "dropout": 0.3}),
     Row(ResNet, (1, 4, 4), {"width": 4, "depth": 1, "skip": False, "activation": "tanh"}),
     Row(ResNet, (1, 9, 12), {"width": 4, "depth": 1, "stem_stride": 2}),
+    Row(ConvDecoder, (2,), {"width": 4}, output=lambda outputs: (outputs, 8, 8), decoder=True),
+    Row(
+        ConvDecoder,
+        (3, 2),
+        {"width": 4, "depth": 3, "activation": "gelu", "init": "xavier"},
+        output=lambda outputs: (outputs, 13, 9),
+        decoder=True,
+    ),
+    Row(
+        ConvDecoder,
+        (3,),
+        {"width": 4, "depth": 1},
+        output=lambda outputs: (outputs, 7, 1),
+        decoder=True,
+    ),
+    Row(GRU, (7,), {"width": 12, "embedding": 4}, tokens=True, output=lambda outputs: (7, outputs)),
+    Row(
+        LSTM,
+        (6,),
+        {"depth": 2, "width": 8, "embedding": 4, "dropout": 0.3},
+        tokens=True,
+        output=lambda outputs: (6, outputs),
+    ),
+    Row(
+        Transformer,
+        (8,),
+        {"depth": 2, "width": 16, "heads": 2, "dropout": 0.3},
+        tokens=True,
+        output=lambda outputs: (8, outputs),
+    ),
     Row(
         SkipGram,
         (4,),
         {"width": 8, "sparse": False, "zero_init": False},
         tokens=True,
         output=lambda outputs: (4, outputs),
+    ),
+    Row(
+        MADE,
+        (1, 4, 5),
+        {"width": 40, "dropout": 0.3, "activation": "gelu", "zero_init": False},
+        output=lambda outputs: (outputs, 1, 4, 5),
+    ),
+    Row(
+        PixelCNN,
+        (1, 5, 4),
+        {"depth": 2, "width": 6, "first_kernel": 5, "dropout": 0.3},
+        output=lambda outputs: (outputs, 1, 5, 4),
+    ),
+    Row(
+        PixelTransformer,
+        (1, 4, 3),
+        {"depth": 2, "width": 16, "heads": 2, "dropout": 0.3},
+        output=lambda outputs: (outputs, 1, 4, 3),
     ),
 ]

@@ -33,7 +33,7 @@ every_row = pytest.mark.parametrize("row", ROWS, ids=IDS)
 
 def build(row: Row, seed: int = 0, outputs: int = OUTPUTS) -> nn.Module:
     torch.manual_seed(seed)
-    return row.net(row.shape, outputs, **row.options)
+    return row.make(outputs)
 
 
 def used(row: Row) -> nn.Module:
@@ -76,7 +76,7 @@ def test_output_has_its_shape_and_is_finite(row: Row, training: bool, batch: int
 @every_row
 def test_number_of_outputs_is_the_callers(row: Row) -> None:
     x = inputs(row, 2)
-    net = row.net(list(row.shape), 1, **row.options)
+    net = row.make(1)
     assert net(x * 0 if row.tokens else x).shape == (2, *row.output(1))
 
 
@@ -159,10 +159,13 @@ def test_the_seed_alone_decides_the_weights(row: Row) -> None:
     np.random.seed(5)
     second, third = build(row).state_dict(), build(row, seed=1).state_dict()
     assert all(torch.equal(first[key], second[key]) for key in first)
-    weights = [key for key in first if first[key].dim() > 1]
+    # Offsets that start at zero do so for every seed.
+    weights = [key for key in first if first[key].dim() > 1 and first[key].any()]
     assert weights and not any(torch.equal(first[key], third[key]) for key in weights)
 
 
+# torch says so of its own recurrent layers.
+@pytest.mark.filterwarnings("ignore:The tensor attributes .*_flat_weights")
 @every_row
 def test_exports_for_any_batch(row: Row) -> None:
     net = used(row)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch.utils.data import DataLoader
 
-from lab.data.base import Batch, LabData
+from lab.data.base import Batch, LabData, Loader
 from lab.data.word_language import Relations, grid, lands, numbered_text, text, vocabulary
 from lab.data.word_questions import all_questions, numbered, numbers_of, parse_queries
 from lab.data.word_windows import (
@@ -97,5 +97,5 @@ class Families(LabData):
     def train_dataloader(self) -> DataLoader[Batch]:
         return epochs_loader(self, self.train_set)
 
-    def predict_dataloader(self) -> DataLoader[Batch]:
+    def predict_dataloader(self) -> Loader:
         return self.loader(self.predict_set, shuffle=False)

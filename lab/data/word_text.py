@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from lab.data.base import Batch, LabData
+from lab.data.base import Batch, LabData, Loader
 from lab.data.download import RemoteFile, data_folder, fetch
 from lab.data.reading import reading
 from lab.data.word_questions import (
@@ -193,7 +193,7 @@ class WordText(LabData):
     def train_dataloader(self) -> DataLoader[Batch]:
         return epochs_loader(self, self.train_set)
 
-    def predict_dataloader(self) -> DataLoader[Batch]:
+    def predict_dataloader(self) -> Loader:
         return self.loader(self.predict_set, shuffle=False)
 
 
