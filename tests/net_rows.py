@@ -12,7 +12,10 @@ from torch import nn
 from lab.nets.cnn import CNN
 from lab.nets.conv_decoder import ConvDecoder
 from lab.nets.linear import Linear
+from lab.nets.made import MADE
 from lab.nets.mlp import MLP
+from lab.nets.pixel_cnn import PixelCNN
+from lab.nets.pixel_transformer import PixelTransformer
 from lab.nets.recurrent import GRU, LSTM
 from lab.nets.resnet import ResNet
 from lab.nets.skip_gram import SkipGram
@@ -25,8 +28,7 @@ OUTPUTS = 5
 class Row:
     """A net, the shape of one input, options; inputs are floats, or with `tokens` numbers below OUTPUTS.
 
-    `output` is the shape of one sample's output, for a number of outputs. A decoder
-    is told the shape itself.
+    `output` is the shape of one sample's output, for a number of outputs. A decoder is told the shape itself.
     """
 
     net: Callable[..., nn.Module]
@@ -91,5 +93,23 @@ ROWS = [
         {"width": 8, "sparse": False, "zero_init": False},
         tokens=True,
         output=lambda outputs: (4, outputs),
+    ),
+    Row(
+        MADE,
+        (1, 4, 5),
+        {"width": 40, "dropout": 0.3, "activation": "gelu", "zero_init": False},
+        output=lambda outputs: (outputs, 1, 4, 5),
+    ),
+    Row(
+        PixelCNN,
+        (1, 5, 4),
+        {"depth": 2, "width": 6, "first_kernel": 5, "dropout": 0.3},
+        output=lambda outputs: (outputs, 1, 5, 4),
+    ),
+    Row(
+        PixelTransformer,
+        (1, 4, 3),
+        {"depth": 2, "width": 16, "heads": 2, "dropout": 0.3},
+        output=lambda outputs: (outputs, 1, 4, 3),
     ),
 ]

@@ -211,6 +211,14 @@ def test_an_epoch_has_the_batches_it_says(name: str, plan: Any) -> None:
         assert sorted(rows.tolist()) == sorted(expected.tolist())
 
 
+def test_no_batch_is_empty_where_steps_are_missing(registered: None) -> None:
+    lived = Environment(id="Counting-v0", num_envs=2, batch_size=1, steps_per_epoch=24)
+    data = with_agent(lived, Rollouts(12, 2))
+    sizes = [len(x) for x, _ in data.train_dataloader()]
+    assert data.trainer.lightning_module.env_steps < 24
+    assert len(sizes) == len(data.train_dataloader()) == 48 and min(sizes) == 1
+
+
 def test_acting_and_learning_take_turns() -> None:
     data = with_agent(CartPole(num_envs=2, batch_size=4, steps_per_epoch=40), Rollouts(4, 1))
     agent, counts = data.trainer.lightning_module, []

@@ -147,6 +147,8 @@ class Experience(MadeBatches):
         """Batches of several passes over a rollout, each in an order of its own."""
         for _ in range(plan.passes):
             order = torch.randperm(len(columns[0]), generator=generator)
+            # Steps that begin an episode are missing; with tiny batches some others then stand in two.
+            order = order.repeat(-(-self.parts(plan) // len(order)))
             for rows in order.tensor_split(self.parts(plan)):
                 yield tuple(column.index_select(0, rows) for column in columns)
 

@@ -2,7 +2,9 @@
 
 Williams 1992; Schulman et al. 2016 (GAE), 2017 (PPO). With `passes` 1 and a batch as large as a rollout
 it is A2C (Mnih et al. 2016): the probabilities are then still those that acted, and nothing is clipped.
-Letters: T steps of N environments, B steps in a batch, A actions.
+Letters: T steps of N environments, B steps in a batch, A actions. Advantages are standardised in each batch,
+so a batch should not be tiny. Several processes play environments of their own and average gradients;
+observations are then normalised as the first one sees them.
 Run:   python training/run_experiment.py --data CartPole --model PolicyGradient
 """
 

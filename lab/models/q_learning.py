@@ -1,7 +1,8 @@
 """Q-learning with a net: double DQN with replay and a target net.
 
 Watkins 1989; Mnih et al. 2015 (DQN); van Hasselt, Guez & Silver 2016 (double).
-Letters: N environments, B steps in a batch, A actions.
+Letters: T steps of N environments, B steps in a batch, A actions. Several processes have environments and
+memories of their own and average gradients; observations are normalised as the first one sees them.
 Run:   python training/run_experiment.py --data CartPole --model QLearning
 """
 
@@ -123,7 +124,7 @@ class QLearning(pl.LightningModule):
         updates: int = 16,
         capacity: int = 100_000,
         start: int = 1000,
-        target_rate: float = 0.01,
+        target_rate: float = 0.05,
         explore_end: float = 0.05,
         explore_share: float = 0.2,
         normalise: bool = True,
