@@ -29,11 +29,16 @@ class ToRGB(nn.Module):
         return images.expand(-1, 3, -1, -1)
 
 
-def build_net(net: NetBuilder, input_shape: Sequence[int], num_outputs: int) -> nn.Module:
+def build_net(
+    net: NetBuilder, input_shape: Sequence[int], num_outputs: int, *, option: str = "net"
+) -> nn.Module:
     """Call `net` with the sizes that the data decide.
 
     Our own nets take `(input_shape, num_outputs)`; a torchvision builder takes `num_classes` and reads
     images of three channels.
+
+    Args:
+        option: what the net is called on the command line, for a model of several nets.
 
     Raises:
         LabError: the net's own ValueError, or data that are no images for a torchvision net.
@@ -49,16 +54,27 @@ def build_net(net: NetBuilder, input_shape: Sequence[int], num_outputs: int) -> 
         built = net(num_classes=num_outputs)  # type: ignore[call-arg]
         return nn.Sequential(ToRGB(), built) if input_shape[0] == 1 else built
     except ValueError as error:
-        raise LabError(str(error)) from error
+        raise LabError(in_terms_of(option, error)) from error
 
 
-def takes_num_classes(net: Callable[..., nn.Module]) -> bool:
-    """Whether `net` is built like a torchvision model: by `num_classes`, with no input shape."""
+def in_terms_of(option: str, error: ValueError) -> str:
+    """A net's message about its options, as they are called for the net `--model.<option>`."""
+    return str(error).replace("--model.net.", f"--model.{option}.")
+
+
+def signature_of(net: Callable[..., nn.Module]) -> inspect.Signature:
+    """What a net's class can be called with, also when the command line or `partial` wraps it."""
     signature = inspect.signature(net)
     kinds = {parameter.kind for parameter in signature.parameters.values()}
     if isinstance(net, partial) and net.args and inspect.Parameter.VAR_POSITIONAL in kinds:
         # The command line wraps the class: partial(make, CNN, width=8), where make takes anything.
-        signature = inspect.signature(net.args[-1])
+        return inspect.signature(net.args[-1])
+    return signature
+
+
+def takes_num_classes(net: Callable[..., nn.Module]) -> bool:
+    """Whether `net` is built like a torchvision model: by `num_classes`, with no input shape."""
+    signature = signature_of(net)
     if {"input_shape", "num_outputs"} & set(signature.parameters):
         return False
     try:
