@@ -14,7 +14,7 @@ from lab.data.base import LabData, TensorSet
 from lab.errors import LabError, nearest
 
 # Number of components and standard deviation of each layout, when none are given.
-LAYOUTS = {"ring": (8, 0.05), "grid": (25, 0.05), "single": (1, 1.0), "scattered": (5, 0.5)}
+LAYOUTS = {"ring": (8, 0.02), "grid": (25, 0.05), "single": (1, 1.0), "scattered": (5, 0.5)}
 
 
 def ring(modes: int, *, radius: float = 2.0) -> Tensor:
