@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torchmetrics import MeanMetric
@@ -43,6 +44,8 @@ class Autoencoder(pl.LightningModule):
         encoder: builds the net that maps (B, *input_shape) to codes (B, latent_dim).
         decoder: builds the net that maps codes to samples, see `lab.models.decoders`.
         latent_dim: numbers in a code.
+        noise: standard deviation of what is added to the encoder's input in training, in the units of the
+            batch; the decoder is still to give the clean sample (Vincent et al. 2008).
         warmup: share of all steps in which the learning rate rises.
 
     Raises:
@@ -59,6 +62,7 @@ class Autoencoder(pl.LightningModule):
         decoder: DecoderBuilder,
         *,
         latent_dim: int = 2,
+        noise: float = 0.0,
         lr: float = 1e-3,
         optimizer: OptimizerBuilder | None = None,
         schedule: Schedule = "constant",
@@ -67,10 +71,13 @@ class Autoencoder(pl.LightningModule):
         super().__init__()
         if latent_dim < 1:
             raise LabError(f"--model.latent_dim {latent_dim}: choose 1 or more")
+        if not noise >= 0:
+            raise LabError(f"--model.noise {noise}: choose 0 or more")
         self.optimization = optimization_options(
             optimizer=optimizer, lr=lr, schedule=schedule, warmup=warmup
         )
         self.input_shape, self.latent_dim = tuple(input_shape), latent_dim
+        self.noise = noise
         self.scale = units(input_range)
         self.encoder = build_net(encoder, input_shape, latent_dim, option="encoder")
         self.decoder = build_decoder(decoder, latent_dim, input_shape)
@@ -105,7 +112,8 @@ class Autoencoder(pl.LightningModule):
 
     def _step(self, batch: Batch, stage: str) -> tuple[Tensor, Tensor]:
         x = batch[0]
-        codes = self.encode(x)
+        noisy = stage == "train" and self.noise > 0
+        codes = self.encode(x + self.noise * torch.randn_like(x) if noisy else x)
         loss = F.mse_loss(self.decode(codes), self.scale.to_unit(x))
         if stage == "train":
             log_training_loss(self, loss)

@@ -1,4 +1,4 @@
-"""Principal component analysis (Pearson 1901): the best that a linear autoencoder can do. Exact, in doubles."""
+"""Principal component analysis (Pearson 1901), exact: the best that a linear autoencoder can do."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any

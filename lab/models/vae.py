@@ -93,7 +93,7 @@ class VAE(pl.LightningModule):
             raise LabError(f"--model.likelihood {likelihood}: no such choice.\nNearest: {close}")
         if input_range is None and likelihood == "bernoulli":
             raise LabError(
-                "--model.likelihood bernoulli: is for pixels, and the data state no black and white; "
+                "--model.likelihood bernoulli is for pixels, and the data state no black and white: "
                 "choose gaussian"
             )
         self.optimization = optimization_options(
@@ -105,7 +105,9 @@ class VAE(pl.LightningModule):
         self.encoder = build_net(encoder, input_shape, 2 * latent_dim, option="encoder")
         self.decoder = build_decoder(decoder, latent_dim, input_shape)
         self.likelihood = LIKELIHOODS[likelihood]()
-        self.metrics = nn.ModuleDict({stage: self.build_metrics(stage) for stage in ("val", "test")})
+        self.metrics = nn.ModuleDict(
+            {stage: self.build_metrics(stage) for stage in ("val", "test")}
+        )
 
     def build_metrics(self, stage: str) -> nn.ModuleDict:
         """Metrics of one stage, exact over uneven batches and processes."""
@@ -157,7 +159,8 @@ class VAE(pl.LightningModule):
 
     def measure(self, batch: Batch, batch_idx: int, stage: str) -> Tensor:
         """Update the metrics of a stage; mean codes."""
-        x, metrics = batch[0], self.metrics[stage]
+        x = batch[0]
+        metrics: Any = self.metrics[stage]
         unit = self.scale.to_unit(x)
         mean, log_var = self.posterior(x)
         # Noise of its own, so that the same weights always measure the same.

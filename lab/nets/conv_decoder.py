@@ -33,7 +33,7 @@ class _Double(nn.Module):
         )
         # Of the 16 places of the kernel each pixel sees 4.
         nn.init.normal_(self.conv.weight, std=1 / math.sqrt(4 * channels_in))
-        if bias:
+        if self.conv.bias is not None:
             nn.init.zeros_(self.conv.bias)
 
     def forward(self, x: Tensor) -> Tensor:
