@@ -3,7 +3,7 @@
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
@@ -63,7 +63,10 @@ def energy_distance(x: Tensor, y: Tensor, *, most: int = 2000) -> float:
 
 
 def moment_errors(x: Tensor, y: Tensor) -> dict[str, float]:
-    """Distance of the mean and covariance of x (N, F) from those of y, as shares of y's deviation and covariance."""
+    """How far mean and covariance of x (N, F) are from those of y (M, F).
+
+    The mean in standard deviations of y, the covariance as a share of y's (Frobenius norms).
+    """
     x, y = x.double(), y.double()
     spread = torch.cov(y.T)
     return {
@@ -101,3 +104,25 @@ def verdict(probabilities: Tensor) -> dict[str, float]:
         "classes": float(present.sum()),
         "entropy": torch.special.entr(mean).sum().item(),
     }
+
+
+class PointQuality(nn.Module):
+    """Metrics of points in the plane: distance and moments beside the data, modes where they are known."""
+
+    centres: Tensor | None = None
+    std = 0.0
+
+    def prepare(self, data: Any, scale: nn.Module) -> None:
+        """Take the centres and the deviation of the modes from data that state them."""
+        self.centres = getattr(data, "centres", None)
+        self.std = getattr(data, "std", 0.0)
+
+    def features(self, points: Tensor) -> Tensor:
+        """(B, ...) -> (B, F)."""
+        return points.flatten(1)
+
+    def scores(self, points: Tensor, data_points: Tensor) -> dict[str, float]:
+        """All metrics of points (N, F) beside those of the data (M, F)."""
+        found = {"distance": energy_distance(points, data_points)}
+        found |= moment_errors(points, data_points)
+        return found | ({} if self.centres is None else mode_scores(points, self.centres, self.std))
