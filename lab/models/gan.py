@@ -245,11 +245,12 @@ class GAN(pl.LightningModule):
         return [SamplesOverTime()]
 
     def baselines(self, data: Any) -> dict[str, dict[str, float]]:
-        """Test metrics of training data in place of samples, and of noise with their mean and covariance."""
+        """Test metrics of validation data as if they were samples, and of noise with the data's moments."""
         self.quality.prepare(data, self.scale)
-        real = self.quality.features(unit_samples(data, data.test_set, self.scale))
-        train = unit_samples(data, data.train_set, self.scale)
-        found = baseline_samples(train, self.num_samples, bounded=self.bounded)
+        sets = (data.train_set, data.val_set, data.test_set)
+        train, val, test = (unit_samples(data, part, self.scale) for part in sets)
+        real = self.quality.features(test)
+        found = baseline_samples(train, val, self.num_samples, bounded=self.bounded)
         return {
             name: {f"test/{key}": value for key, value in self.quality.scores(x, real).items()}
             for name, x in found.items()

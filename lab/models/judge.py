@@ -123,13 +123,15 @@ def unit_samples(data: Any, samples: Any, scale: Pixels | Unbounded) -> Tensor:
     return scale.to_unit(tensors[0])
 
 
-def baseline_samples(train: Tensor, count: int, *, bounded: bool) -> dict[str, Tensor]:
-    """Samples that need no training: data themselves, and Gaussian noise with their moments."""
+def baseline_samples(
+    train: Tensor, other: Tensor, count: int, *, bounded: bool
+) -> dict[str, Tensor]:
+    """Samples that need no training: other data, and Gaussian noise with the moments of the training data."""
     generator = torch.Generator().manual_seed(0)
     flat = train.flatten(1).double()
     values, vectors = torch.linalg.eigh(torch.cov(flat.T))
     noise = torch.randn(count, flat.shape[1], generator=generator, dtype=flat.dtype)
     drawn = flat.mean(0) + noise * values.clamp(min=0).sqrt() @ vectors.T
     gaussian = drawn.to(train).view(-1, *train.shape[1:])
-    chosen = torch.randperm(len(train), generator=generator)[:count]
-    return {"real data": train[chosen], "gaussian": gaussian.clamp(0, 1) if bounded else gaussian}
+    chosen = torch.randperm(len(other), generator=generator)[:count]
+    return {"real data": other[chosen], "gaussian": gaussian.clamp(0, 1) if bounded else gaussian}
