@@ -182,7 +182,7 @@ def test_one_batch_is_learned_by_heart(kind: Any) -> None:
     wide = {"encoder": partial(MLP, activation="gelu"), "decoder": partial(MLP, activation="gelu")}
     x = (x > 0.5).float()
     model = made(kind, latent_dim=8, lr=3e-3, **wide, **({"beta": 0.0} if kind is VAE else {}))
-    fit(model, x, y, size=16, max_epochs=250)
+    fit(model, x, y, size=16, max_epochs=200)
     assert F.mse_loss(model(x), x) < 2e-3
 
 
