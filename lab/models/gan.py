@@ -18,16 +18,8 @@ from torch import Tensor, nn
 from torchmetrics import MeanMetric
 
 from lab.figures.gan import SamplesOverTime
-from lab.models.adversarial import (
-    Objective,
-    check_options,
-    check_trainer,
-    generator_loss,
-    gradient_penalty,
-    loss_on_data,
-    loss_on_samples,
-    update_average,
-)
+from lab.models import adversarial
+from lab.models.adversarial import Objective
 from lab.models.building import (
     NetBuilder,
     OptimizerBuilder,
@@ -100,8 +92,8 @@ class GAN(pl.LightningModule):
         self.bounded = input_range is not None
         if latent_dim is None:
             latent_dim = 16 if self.bounded else 2
-        check_options(objective, latent_dim, penalty, decay, num_samples)
-        # Fused, since the state of every weight by itself would take a third of a small net's step.
+        adversarial.check_options(objective, latent_dim, penalty, decay, num_samples)
+        # Fused: one call for all weights in place of several for each.
         usual = partial(torch.optim.Adam, betas=(0.0, 0.99), fused=True)
         self.optimization = [
             optimization_options(
@@ -111,7 +103,6 @@ class GAN(pl.LightningModule):
         ]
         self.objective, self.latent_dim, self.penalty = objective, latent_dim, penalty
         self.decay, self.num_samples = decay, num_samples
-        self.input_shape = tuple(input_shape)
         self.scale = units(input_range)
         self.generator = build_decoder(generator, latent_dim, input_shape, option="generator")
         self.discriminator = build_net(discriminator, input_shape, 1, option="discriminator")
@@ -129,7 +120,6 @@ class GAN(pl.LightningModule):
         return self.to_unit(self.draw(self.average, noise))
 
     def draw(self, net: nn.Module, noise: Tensor) -> Tensor:
-        """Samples of a generator."""
         made = net(noise)
         return made.tanh() if self.bounded else made
 
@@ -153,9 +143,9 @@ class GAN(pl.LightningModule):
         noise = torch.randn(len(real), self.latent_dim, device=self.device, dtype=real.dtype)
         fake = self.draw(self.generator, noise)
         discriminating = self.step_discriminator(real, fake.detach())
-        # Its weights need no gradient now, and finding it would take a quarter of the step.
+        # Its weights need no gradient now, so none is computed.
         self.discriminator.requires_grad_(False)
-        generating = generator_loss(self.objective, self.logits(fake))
+        generating = adversarial.generator_loss(self.objective, self.logits(fake))
         self.discriminator.requires_grad_(True)
         log_training_loss(self, discriminating, "train/discriminator_loss")
         log_training_loss(self, generating.detach(), "train/generator_loss")
@@ -166,12 +156,14 @@ class GAN(pl.LightningModule):
         """One step towards telling data (B, ...) from samples (B, ...); its loss without the penalty."""
         _, optimizer = self.optimizers(use_pl_optimizer=False)  # type: ignore[misc]
         real.requires_grad_(self.penalty > 0)
-        logits = self.logits(real)
-        loss = loss_on_data(self.objective, logits)
-        loss = loss + loss_on_samples(self.objective, self.logits(fake))
+        logits, others = self.logits(real), self.logits(fake)
+        loss = adversarial.loss_on_data(self.objective, logits)
+        loss = loss + adversarial.loss_on_samples(self.objective, others)
         optimizer.zero_grad()
         if self.penalty > 0:
-            self.manual_backward(loss + self.penalty / 2 * gradient_penalty(logits, real))
+            self.manual_backward(
+                loss + self.penalty / 2 * adversarial.gradient_penalty(logits, real)
+            )
         else:
             self.manual_backward(loss)
         # By way of the strategy, so that the trainer counts the generator's steps alone.
@@ -184,7 +176,9 @@ class GAN(pl.LightningModule):
         optimizer.zero_grad()
         self.manual_backward(loss)
         optimizer.step()
-        update_average(self.average, self.generator, self.decay, self.trainer.global_step)
+        adversarial.update_average(
+            self.average, self.generator, self.decay, self.trainer.global_step
+        )
         for scheduler in self.lr_schedulers() or ():  # type: ignore[union-attr]
             scheduler.step()  # type: ignore[call-arg,union-attr]
 
@@ -196,16 +190,15 @@ class GAN(pl.LightningModule):
 
     def _step(self, batch: Batch, stage: str) -> None:
         unit, metrics = self.scale.to_unit(batch[0]), self.metrics[stage]
-        loss = loss_on_data(self.objective, self.logits(self.from_unit(unit)))
+        loss = adversarial.loss_on_data(self.objective, self.logits(self.from_unit(unit)))
         metrics["loss_on_data"].update(loss, len(unit))  # type: ignore[index,operator]
         metrics["data"].update(self.quality.features(unit))  # type: ignore[index,operator]
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """As many samples as the batch has, (B, *input_shape), in the range of the data's batches."""
         seed = int(os.environ.get("PL_GLOBAL_SEED", 0))
-        return self.scale.from_unit(
-            self(self.noise(len(batch[0]), seed, self.global_rank, batch_idx))
-        )
+        noise = self.noise(len(batch[0]), seed, self.global_rank, batch_idx)
+        return self.scale.from_unit(self(noise))
 
     def on_fit_start(self) -> None:
         self.quality.prepare(self.trainer.datamodule, self.scale)  # type: ignore[attr-defined]
@@ -223,7 +216,7 @@ class GAN(pl.LightningModule):
         metrics: Any = self.metrics[stage]
         samples = self(self.noise(self.num_samples, 0))
         found = self.quality.scores(samples, metrics["data"].compute())
-        fake = loss_on_samples(self.objective, self.logits(self.from_unit(samples)))
+        fake = adversarial.loss_on_samples(self.objective, self.logits(self.from_unit(samples)))
         found["discriminator_loss"] = (metrics["loss_on_data"].compute() + fake).item()
         for metric in metrics.values():
             metric.reset()
@@ -240,8 +233,8 @@ class GAN(pl.LightningModule):
     def configure_callbacks(self) -> list[pl.Callback]:
         if not self.trainer.training:
             return []
-        # The first word a model has with the trainer, which would refuse at greater length.
-        check_trainer(self.trainer)
+        # Before the trainer checks them itself, and refuses at greater length.
+        adversarial.check_trainer(self.trainer)
         return [SamplesOverTime()]
 
     def baselines(self, data: Any) -> dict[str, dict[str, float]]:

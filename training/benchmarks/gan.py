@@ -19,9 +19,9 @@ from benchmarks.measuring import SLOW, alternate, compare, last_epoch
 from lab.data.gaussians import Gaussians
 
 BATCH, NOISE, PENALTY = 128, 2, 0.1
-OPTIONS = ("--data=Gaussians", "--data.points=20000", "--model=GAN", "--trainer.accelerator=cpu")
-OPTIONS += (f"--data.batch_size={BATCH}", f"--model.latent_dim={NOISE}")
-OPTIONS += (f"--model.penalty={PENALTY}", f"--trainer.callbacks+={__name__}.Start")
+OPTIONS = ["--data=Gaussians", "--data.points=20000", "--model=GAN", "--trainer.accelerator=cpu"]
+OPTIONS += [f"--data.batch_size={BATCH}", f"--model.latent_dim={NOISE}"]
+OPTIONS += [f"--model.penalty={PENALTY}", f"--trainer.callbacks+={__name__}.Start"]
 
 
 class Start(pl.Callback):
