@@ -314,7 +314,7 @@ def test_first_loss_is_that_of_a_guess() -> None:
 def test_generator_memorises_a_point(objective: str) -> None:
     """The batch is one point, again and again: all samples end up there."""
     model = gan(objective=objective, penalty=1.0, lr=5e-3)
-    fit(model, Few(torch.tensor([[1.0, -1.0]]).repeat(32, 1)), epochs=500)
+    fit(model, Few(torch.tensor([[1.0, -1.0]]).repeat(32, 1)), epochs=300)
     samples = model.eval()(model.noise(100, 1))
     assert (samples - torch.tensor([1.0, -1.0])).norm(dim=1).mean() < 0.1
 
@@ -329,7 +329,7 @@ def test_discriminator_memorises_a_batch_against_fixed_samples() -> None:
         nn.init.zeros_(weight)
     step = model.step_discriminator
     model.step_discriminator = lambda *batch: losses.append(step(*batch)) or losses[-1]
-    fit(model, Few(real), epochs=300)
+    fit(model, Few(real), epochs=200)
     assert losses[0] > 1 and losses[-1] < 0.1
 
 
@@ -454,7 +454,7 @@ def test_script_on_images_keeps_its_judge(script: Script) -> None:
     assert done.code == 0, done.err
     assert {"test/confident", "test/classes", "test/entropy"} <= set(done.summary)
     assert bool(weights(done.folder, "best")["quality.judge.trained"])
-    assert_shows_something(done.folder / "figures" / "samples_over_time.png")
+    assert_shows_something(done.folder / "figures" / "samples_over_time.png", least=100)
 
 
 @pytest.mark.parametrize("option", ["gradient_clip_val", "accumulate_grad_batches"])
