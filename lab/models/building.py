@@ -52,13 +52,37 @@ def build_net(net: NetBuilder, input_shape: Sequence[int], num_outputs: int) -> 
         raise LabError(str(error)) from error
 
 
-def takes_num_classes(net: Callable[..., nn.Module]) -> bool:
-    """Whether `net` is built like a torchvision model: by `num_classes`, with no input shape."""
+def build_decoder(net: NetBuilder, latent: int, output_shape: Sequence[int]) -> nn.Module:
+    """A net (B, latent) -> (B, *output_shape): a decoder or a generator.
+
+    Any net will do, given the number of values to make; one whose second argument is `output_shape`, such
+    as an upsampling convolutional net, is given the shape.
+
+    Raises:
+        LabError: the net's own ValueError.
+    """
+    try:
+        if "output_shape" in options_of(net).parameters:
+            return net((latent,), output_shape)  # type: ignore[arg-type]
+    except ValueError as error:
+        raise LabError(str(error)) from error
+    flat = build_net(net, (latent,), math.prod(output_shape))
+    return nn.Sequential(flat, nn.Unflatten(1, tuple(output_shape)))
+
+
+def options_of(net: Callable[..., nn.Module]) -> inspect.Signature:
+    """The signature of a builder, also when the command line has wrapped it."""
     signature = inspect.signature(net)
     kinds = {parameter.kind for parameter in signature.parameters.values()}
     if isinstance(net, partial) and net.args and inspect.Parameter.VAR_POSITIONAL in kinds:
         # The command line wraps the class: partial(make, CNN, width=8), where make takes anything.
-        signature = inspect.signature(net.args[-1])
+        return inspect.signature(net.args[-1])
+    return signature
+
+
+def takes_num_classes(net: Callable[..., nn.Module]) -> bool:
+    """Whether `net` is built like a torchvision model: by `num_classes`, with no input shape."""
+    signature = options_of(net)
     if {"input_shape", "num_outputs"} & set(signature.parameters):
         return False
     try:
