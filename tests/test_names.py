@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import EXPERIMENTS, ROOT, Outcome
+from test_presets import SHORT
 
 from lab.errors import LabError, nearest
 from lab.run import names, overview
@@ -60,6 +61,14 @@ def test_each_model_gets_its_facts_or_a_clear_answer(
             assert (tuple(given) if isinstance(given, list) else given) == stated, fact
     else:
         assert outcome.code == 2 and f"does not fit --model {model_name}" in outcome.err
+
+
+@pytest.mark.parametrize("model", names.index("models"))
+def test_a_model_alone_runs_on_data_of_its_kind(script: Script, model: str) -> None:
+    outcome = script("--model", model, *SHORT)
+    assert outcome.code == 0, outcome.err
+    tested = [key for key in outcome.summary if key.startswith("test/")]
+    assert tested
 
 
 def test_fact_that_fails_is_not_passed_on_as_nothing(

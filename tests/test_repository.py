@@ -125,7 +125,7 @@ def test_every_direct_dependency_has_its_reason() -> None:
 @pytest.mark.parametrize("path", sources("lab", "training"), ids=lambda p: str(p.relative_to(ROOT)))
 def test_every_imported_library_is_declared(path: Path) -> None:
     modules = {module.split(".")[0] for module in imports(path)}
-    libraries = modules - sys.stdlib_module_names - {"lab", "training"}
+    libraries = modules - sys.stdlib_module_names - {"lab", "benchmarks"}
     names = {canonicalize_name(DISTRIBUTIONS.get(library, library)) for library in libraries}
     assert names <= set(declared("prod.in"))
 

@@ -150,6 +150,26 @@ def test_table_lines_up_and_marks_what_has_no_baseline() -> None:
     assert len({len(line) for line in lines}) == 1
 
 
+def test_each_named_baseline_has_its_column_and_its_keys() -> None:
+    guesses = {
+        "uniform": {"test/loss": 4.5},
+        "bigram of letters": {"test/loss": 2.5, "test/x": 1.0},
+    }
+    named = report.by_name(guesses)
+    head, loss, x = report.table({"test/loss": 1.5, "test/x": 2.0}, named).splitlines()
+    assert head.split() == ["metric", "value", "uniform", "bigram", "of", "letters"]
+    assert loss.split() == ["test/loss", "1.5000", "4.5000", "2.5000"]
+    assert x.split() == ["test/x", "2.0000", "-", "1.0000"]
+    assert len(head) == len(loss) == len(x)
+    assert report.flat(named) == {
+        "baseline/uniform/test/loss": 4.5,
+        "baseline/bigram of letters/test/loss": 2.5,
+        "baseline/bigram of letters/test/x": 1.0,
+    }
+    assert report.flat(report.by_name({"test/loss": 3.0})) == {"baseline/test/loss": 3.0}
+    assert report.flat(report.by_name({})) == {}
+
+
 def test_curves_have_a_panel_per_metric(tmp_path: Path) -> None:
     log = MetricsFile(tmp_path)
     for step in range(1, 50):

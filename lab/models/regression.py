@@ -45,6 +45,8 @@ class Regression(pl.LightningModule):
         LabError: an option out of range.
     """
 
+    defaults = {"data": "Curve", "net": "MLP"}
+
     def __init__(
         self,
         input_shape: Sequence[int],

@@ -57,6 +57,10 @@ class Tracker(WandbLogger):
         super().log_image(key, images, step, **kwargs)
 
     @survives
+    def log_video(self, key: str, videos: list[Any], *args: Any, **kwargs: Any) -> None:
+        super().log_video(key, videos, *args, **kwargs)
+
+    @survives
     def record(self, summary: dict[str, Any], model: Path | None) -> None:
         """Put final metrics into the run's summary and, if there is a `model`, upload it."""
         self.experiment.summary.update(summary)
