@@ -147,7 +147,10 @@ def contingency_figure(table: Tensor, names: list[str]) -> Figure:
     axes.set_title(f"Test clusters\n{pure} of {samples} in their\ncluster's most frequent class")
     image = axes.imshow(share.numpy(), cmap="Blues", vmin=0, vmax=1, aspect="auto")
     figure.colorbar(image, ax=axes, shrink=0.7, label="share of the cluster")
-    named, listed = range(0, columns, math.ceil(columns / 100)), range(0, rows, math.ceil(rows / 100))
+    named, listed = (
+        range(0, columns, math.ceil(columns / 100)),
+        range(0, rows, math.ceil(rows / 100)),
+    )
     axes.set_xticks(named, [names[place] for place in named])
     axes.tick_params(axis="x", rotation=90 if max(map(len, names)) > 2 else 0)
     axes.set_yticks(listed, [str(int(order[place])) for place in listed])

@@ -5,9 +5,7 @@ Run:   python training/run_experiment.py -c training/experiments/digits_kmeans.y
 """
 
 import math
-import os
 from collections.abc import Sequence
-from itertools import islice
 from typing import Any
 
 import pytorch_lightning as pl
@@ -22,11 +20,9 @@ from lab.models.kmeans import KMeansStep, kmeans_plusplus, members, nearest
 from lab.models.kmeans_baselines import baselines
 from lab.models.logging import log_metrics, log_training_loss
 from lab.models.pixels import InputRange, Pixels
-from lab.seeding import mixed_seed
+from lab.models.sampling import seeded_generator, training_sample
 
 Batch = tuple[Tensor, Tensor]
-# Seeding looks at so many training samples at most: more would not make it better.
-SAMPLE = 20_000
 
 
 def check_clusters(clusters: int | None, num_classes: int) -> int:
@@ -123,25 +119,12 @@ class Clustering(pl.LightningModule):
         if self.counts.any():
             # A checkpoint's centres go on.
             return
-        x = self.sample()
+        x = training_sample(self.trainer, self.points)
         if len(x) < self.clusters:
             raise LabError(f"{len(x)} training samples can't make {self.clusters} clusters")
-        seed = mixed_seed(int(os.environ.get("PL_GLOBAL_SEED", 0)))
-        generator = torch.Generator(x.device).manual_seed(seed)
-        found = kmeans_plusplus(
-            x, self.clusters, restarts=len(self.centers), generator=generator
-        )
+        options = {"restarts": len(self.centers), "generator": seeded_generator(x.device)}
+        found = kmeans_plusplus(x, self.clusters, **options)
         self.centers.copy_(self.trainer.strategy.broadcast(found))
-
-    def sample(self) -> Tensor:
-        """Training samples to draw the first centres from, (N, D)."""
-        trainer, rows, count = self.trainer, [], 0
-        for batch in islice(trainer.train_dataloader, trainer.num_training_batches):
-            rows.append(self.points(trainer.strategy.batch_to_device(batch)[0]))
-            count += len(rows[-1])
-            if count >= SAMPLE:
-                break
-        return torch.cat(rows)[:SAMPLE]
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         x = self.points(batch[0])
@@ -212,6 +195,4 @@ class Clustering(pl.LightningModule):
 
     def baselines(self, data: Any) -> dict[str, dict[str, float]]:
         """Test metrics of one cluster for all, and of scikit-learn's k-means from ten seedings."""
-        return baselines(
-            self.points, data, clusters=self.clusters, classes=self.num_classes
-        )
+        return baselines(self.points, data, clusters=self.clusters, classes=self.num_classes)

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 
 def nearest(x: Tensor, centers: Tensor) -> tuple[Tensor, Tensor]:
@@ -61,6 +62,22 @@ def kmeans_plusplus(
         places.append(drawn[rows, best])
         closest = left[rows, best]
     return x[torch.stack(places, 1)] + middle
+
+
+def kmeans(
+    x: Tensor, clusters: int, *, restarts: int, generator: torch.Generator, steps: int = 100
+) -> Tensor:
+    """The best centres (K, D) of Lloyd's algorithm on all samples at once, from several seedings."""
+    centers = kmeans_plusplus(x, clusters, restarts=restarts, generator=generator)
+    for _ in range(steps):
+        _, cluster = nearest(x, centers)
+        before, won = centers, members(cluster, clusters).unsqueeze(-1)
+        sums = F.one_hot(cluster, clusters).to(x).permute(1, 2, 0) @ x
+        # A centre that won nothing stays.
+        centers = torch.where(won > 0, sums / won.clamp(min=1), centers)
+        if torch.equal(centers, before):
+            break
+    return centers[nearest(x, centers)[0].sum(0).argmin()]
 
 
 class KMeansStep(torch.optim.Optimizer):
