@@ -122,8 +122,9 @@ class Clustering(pl.LightningModule):
         x = training_sample(self.trainer, self.points)
         if len(x) < self.clusters:
             raise LabError(f"{len(x)} training samples can't make {self.clusters} clusters")
-        options = {"restarts": len(self.centers), "generator": seeded_generator(x.device)}
-        found = kmeans_plusplus(x, self.clusters, **options)
+        generator = seeded_generator(x.device)
+        restarts = len(self.centers)
+        found = kmeans_plusplus(x, self.clusters, restarts=restarts, generator=generator)
         self.centers.copy_(self.trainer.strategy.broadcast(found))
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:

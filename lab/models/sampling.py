@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from itertools import islice
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
@@ -18,7 +19,7 @@ def training_sample(trainer: pl.Trainer, embed: Callable[[Tensor], Tensor]) -> T
     """Training samples as `embed` gives them from inputs, (N, ...), in an order of their own."""
     data = trainer.datamodule  # type: ignore[attr-defined]
     # A loader of its own: one with lasting workers can only be read once at a time.
-    loader = trainer.train_dataloader if data is None else data.train_dataloader()
+    loader: Any = trainer.train_dataloader if data is None else data.train_dataloader()
     rows: list[Tensor] = []
     for batch in islice(loader, count_of(trainer)):
         rows.append(embed(trainer.strategy.batch_to_device(batch)[0]))

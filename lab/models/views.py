@@ -25,7 +25,8 @@ def random_warp(images: Tensor, strength: float = 1.0) -> Tensor:
     tall = images.shape[2] / images.shape[3]
     across = torch.stack([cos, -sin * tall, 2 * MOVE * strength * right], 1)
     along = torch.stack([sin / tall, cos, 2 * MOVE * strength * down], 1)
-    grid = F.affine_grid(
-        torch.stack([across, along], 1).to(images), list(images.shape), align_corners=False
-    )
-    return F.grid_sample(images, grid, padding_mode="border", align_corners=False)
+    matrices = torch.stack([across, along], 1)
+    grid = F.affine_grid(matrices, list(images.shape), align_corners=False)
+    # Half precision would place pixels too coarsely.
+    warped = F.grid_sample(images.float(), grid, padding_mode="border", align_corners=False)
+    return warped.to(images.dtype)
