@@ -10,6 +10,7 @@ from typing import Any
 from torch import nn
 
 from lab.nets.cnn import CNN
+from lab.nets.conv_decoder import ConvDecoder
 from lab.nets.linear import Linear
 from lab.nets.mlp import MLP
 from lab.nets.resnet import ResNet
@@ -21,7 +22,7 @@ OUTPUTS = 5
 class Row:
     """A net, the shape of one input, options; inputs are floats, or with `tokens` numbers below OUTPUTS.
 
-    `output` is the shape of one sample's output, for a number of outputs.
+    `output` is the shape of one sample's output, for a number of outputs. A decoder is told the shape itself.
     """
 
     net: Callable[..., nn.Module]
@@ -29,6 +30,12 @@ class Row:
     options: dict[str, Any] = field(default_factory=dict)
     tokens: bool = False
     output: Callable[[int], tuple[int, ...]] = lambda outputs: (outputs,)
+    decoder: bool = False
+
+    def make(self, outputs: int = OUTPUTS) -> nn.Module:
+        """The net for so many outputs."""
+        size = self.output(outputs) if self.decoder else outputs
+        return self.net(list(self.shape), size, **self.options)
 
 
 ROWS = [
@@ -44,4 +51,19 @@ ROWS = [
     Row(ResNet, (3, 17, 12), {"width": 4, "depth": 2, "dropout": 0.3}),
     Row(ResNet, (1, 4, 4), {"width": 4, "depth": 1, "skip": False, "activation": "tanh"}),
     Row(ResNet, (1, 9, 12), {"width": 4, "depth": 1, "stem_stride": 2}),
+    Row(ConvDecoder, (2,), {"width": 4}, output=lambda outputs: (outputs, 8, 8), decoder=True),
+    Row(
+        ConvDecoder,
+        (3, 2),
+        {"width": 4, "depth": 3, "activation": "gelu", "init": "xavier"},
+        output=lambda outputs: (outputs, 13, 9),
+        decoder=True,
+    ),
+    Row(
+        ConvDecoder,
+        (3,),
+        {"width": 4, "depth": 1},
+        output=lambda outputs: (outputs, 7, 1),
+        decoder=True,
+    ),
 ]

@@ -33,7 +33,7 @@ every_row = pytest.mark.parametrize("row", ROWS, ids=IDS)
 
 def build(row: Row, seed: int = 0, outputs: int = OUTPUTS) -> nn.Module:
     torch.manual_seed(seed)
-    return row.net(row.shape, outputs, **row.options)
+    return row.make(outputs)
 
 
 def used(row: Row) -> nn.Module:
@@ -76,7 +76,7 @@ def test_output_has_its_shape_and_is_finite(row: Row, training: bool, batch: int
 @every_row
 def test_number_of_outputs_is_the_callers(row: Row) -> None:
     x = inputs(row, 2)
-    net = row.net(list(row.shape), 1, **row.options)
+    net = row.make(1)
     assert net(x * 0 if row.tokens else x).shape == (2, *row.output(1))
 
 

@@ -29,11 +29,16 @@ class ToRGB(nn.Module):
         return images.expand(-1, 3, -1, -1)
 
 
-def build_net(net: NetBuilder, input_shape: Sequence[int], num_outputs: int) -> nn.Module:
+def build_net(
+    net: NetBuilder, input_shape: Sequence[int], num_outputs: int, *, option: str = "net"
+) -> nn.Module:
     """Call `net` with the sizes that the data decide.
 
     Our own nets take `(input_shape, num_outputs)`; a torchvision builder takes `num_classes` and reads
     images of three channels.
+
+    Args:
+        option: what the net is called on the command line, for a model of several nets.
 
     Raises:
         LabError: the net's own ValueError, or data that are no images for a torchvision net.
@@ -49,29 +54,16 @@ def build_net(net: NetBuilder, input_shape: Sequence[int], num_outputs: int) -> 
         built = net(num_classes=num_outputs)  # type: ignore[call-arg]
         return nn.Sequential(ToRGB(), built) if input_shape[0] == 1 else built
     except ValueError as error:
-        raise LabError(str(error)) from error
+        raise LabError(in_terms_of(option, error)) from error
 
 
-def build_decoder(net: NetBuilder, latent: int, output_shape: Sequence[int]) -> nn.Module:
-    """A net (B, latent) -> (B, *output_shape): a decoder or a generator.
-
-    Any net will do, given the number of values to make; one whose second argument is `output_shape`, such
-    as an upsampling convolutional net, is given the shape.
-
-    Raises:
-        LabError: the net's own ValueError.
-    """
-    try:
-        if "output_shape" in options_of(net).parameters:
-            return net((latent,), output_shape)  # type: ignore[arg-type]
-    except ValueError as error:
-        raise LabError(str(error)) from error
-    flat = build_net(net, (latent,), math.prod(output_shape))
-    return nn.Sequential(flat, nn.Unflatten(1, tuple(output_shape)))
+def in_terms_of(option: str, error: ValueError) -> str:
+    """A net's message about its options, as they are called for the net `--model.<option>`."""
+    return str(error).replace("--model.net.", f"--model.{option}.")
 
 
-def options_of(net: Callable[..., nn.Module]) -> inspect.Signature:
-    """The signature of a builder, also when the command line has wrapped it."""
+def signature_of(net: Callable[..., nn.Module]) -> inspect.Signature:
+    """What a net's class can be called with, also when the command line or `partial` wraps it."""
     signature = inspect.signature(net)
     kinds = {parameter.kind for parameter in signature.parameters.values()}
     if isinstance(net, partial) and net.args and inspect.Parameter.VAR_POSITIONAL in kinds:
@@ -82,7 +74,7 @@ def options_of(net: Callable[..., nn.Module]) -> inspect.Signature:
 
 def takes_num_classes(net: Callable[..., nn.Module]) -> bool:
     """Whether `net` is built like a torchvision model: by `num_classes`, with no input shape."""
-    signature = options_of(net)
+    signature = signature_of(net)
     if {"input_shape", "num_outputs"} & set(signature.parameters):
         return False
     try:

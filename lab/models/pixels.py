@@ -40,6 +40,21 @@ class Pixels(nn.Module):
         return values.to(x).view(-1, *(1 for _ in range(x.dim() - 2)))
 
 
+class Unbounded(nn.Module):
+    """In place of `Pixels` for data without bounds, such as points: their own units are kept."""
+
+    def to_unit(self, x: Tensor) -> Tensor:
+        return x
+
+    def from_unit(self, unit: Tensor) -> Tensor:
+        return unit
+
+
+def units(input_range: InputRange | None) -> Pixels | Unbounded:
+    """Shares of white for data that state black and white, else the data's own units."""
+    return Unbounded() if input_range is None else Pixels(input_range)
+
+
 def to_levels(unit: Tensor, levels: int) -> Tensor:
     """Numbers 0 to levels - 1 of the grey levels nearest to shares of white."""
     return (unit * (levels - 1)).round().long()

@@ -42,7 +42,9 @@ class Clock(pl.Callback):
     samples: int
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        Clock.marks, Clock.start = [], copy.deepcopy((pl_module.net, trainer.optimizers[0]))
+        # A model of several nets starts from all of them.
+        nets = getattr(pl_module, "net", None) or nn.ModuleDict(dict(pl_module.named_children()))
+        Clock.marks, Clock.start = [], copy.deepcopy((nets, trainer.optimizers[0]))
         Clock.samples = len(trainer.datamodule.train_set)  # type: ignore[attr-defined]
 
     def on_train_epoch_start(self, *_: Any) -> None:
