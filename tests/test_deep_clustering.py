@@ -29,7 +29,7 @@ NETS: dict[str, Any] = {"encoder": partial(MLP, width=16), "decoder": partial(ML
 def model(clusters: int = 4, classes: int = 4, **options: Any) -> DeepClustering:
     """For points in the plane."""
     torch.manual_seed(0)
-    settings: dict[str, Any] = {"latent": 3, "pretrain": 2, "lr": 1e-2, **NETS, **options}
+    settings: dict[str, Any] = {"latent_dim": 3, "pretrain": 2, "lr": 1e-2, **NETS, **options}
     return DeepClustering((2,), classes, None, clusters=clusters, **settings)
 
 
@@ -148,7 +148,7 @@ def test_first_loss_is_that_of_a_guess() -> None:
 
 def test_a_batch_by_heart() -> None:
     x, y = blobs(24)
-    fit(built := model(pretrain=100, latent=2), x, y, size=24, max_epochs=150)
+    fit(built := model(pretrain=100, latent_dim=2), x, y, size=24, max_epochs=150)
     found = measure("validate", built, x, y)
     assert found["val/purity"] == found["val/nmi"] == found["val/ari"] == 1
     assert found["val/reconstruction"] < 0.01 * x.var()
@@ -156,7 +156,7 @@ def test_a_batch_by_heart() -> None:
 
 def test_centres_are_found_at_once_when_nothing_is_to_be_learnt_before() -> None:
     x, y = blobs()
-    options = {"pretrain": 0, "weight": 0.0, "lr": 1e-6, "latent": 2}
+    options = {"pretrain": 0, "weight": 0.0, "lr": 1e-6, "latent_dim": 2}
     fit(built := model(**options, encoder=partial(Linear, zero_init=False)), x, y, size=100)
     loss = nearest(built.encoder(x), built.centers[None])[0].mean()
     assert loss < 0.2 * built.encoder(x).var(0).sum()
@@ -179,7 +179,7 @@ def test_only_images_are_warped() -> None:
 def test_normalised_batches_of_other_ranges_are_seen_as_shares_of_white() -> None:
     x, _ = digits()
     built = DeepClustering((1, 8, 8), 10, ((-2.0,), (3.0,)), **NETS)
-    torch.testing.assert_close(built.unit(x * 5 - 2), x)
+    torch.testing.assert_close(built.scale.to_unit(x * 5 - 2), x)
     torch.testing.assert_close(built(x * 5 - 2), soft_assignment(built.encoder(x), built.centers))
 
 
@@ -253,7 +253,7 @@ def test_figures_are_of_codes(drawn: dict[str, Any], own_folder: Path) -> None: 
     "options, message",
     [
         ({"clusters": 0}, "--model.clusters 0: choose 1 or more"),
-        ({"latent": 0}, "--model.latent 0: choose 1 or more"),
+        ({"latent_dim": 0}, "--model.latent_dim 0: choose 1 or more"),
         ({"pretrain": -1}, "--model.pretrain -1: choose 0 or more"),
         ({"weight": -0.1}, "--model.weight -0.1: choose 0 or more"),
         ({"weight": math.nan}, "--model.weight nan: choose 0 or more"),
@@ -273,7 +273,7 @@ def test_more_clusters_than_samples_are_refused() -> None:
 
 
 def test_what_a_decoder_refuses_is_the_users_error() -> None:
-    with pytest.raises(LabError, match="width 0"):
+    with pytest.raises(LabError, match="^--model.decoder.width 0: choose 1 or more$"):
         model(decoder=partial(MLP, width=0))
 
 

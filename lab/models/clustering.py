@@ -19,7 +19,7 @@ from lab.models.contingency import SCORES, ClusterScore
 from lab.models.kmeans import KMeansStep, kmeans_plusplus, members, nearest
 from lab.models.kmeans_baselines import baselines
 from lab.models.logging import log_metrics, log_training_loss
-from lab.models.pixels import InputRange, Pixels
+from lab.models.pixels import InputRange, units
 from lab.models.sampling import seeded_generator, training_sample
 
 Batch = tuple[Tensor, Tensor]
@@ -78,7 +78,8 @@ class Clustering(pl.LightningModule):
             raise LabError(f"--model.memory {memory}: choose a number of epochs above 0")
         self.input_shape, self.num_classes = tuple(input_shape), num_classes
         self.clusters, self.memory = clusters, memory
-        self.pixels = None if input_range is None else Pixels(input_range)
+        self.scale = units(input_range)
+        self.shows_images = input_range is not None and len(self.input_shape) == 3
         shape = (restarts, clusters)
         self.centers = nn.Parameter(torch.zeros(*shape, math.prod(input_shape)))
         # Samples behind each centre: none before it is seeded.
@@ -98,7 +99,7 @@ class Clustering(pl.LightningModule):
 
     def points(self, x: Tensor) -> Tensor:
         """Samples as rows of numbers, (B, D): images as shares of white."""
-        return (x if self.pixels is None else self.pixels.to_unit(x)).flatten(1)
+        return self.scale.to_unit(x).flatten(1)
 
     def best_centers(self) -> Tensor:
         """Those of the restart with the least distance, (K, D)."""
@@ -106,7 +107,7 @@ class Clustering(pl.LightningModule):
 
     def center_images(self) -> Tensor | None:
         """The best centres as images (K, C, H, W) for the figures, if the samples are images."""
-        if self.pixels is None or len(self.input_shape) != 3:
+        if not self.shows_images:
             return None
         return self.best_centers().detach().view(-1, *self.input_shape)
 

@@ -20,17 +20,17 @@ from lab.models.building import (
     NetBuilder,
     OptimizerBuilder,
     Schedule,
-    build_decoder,
     build_net,
     build_optimizer,
     optimization_options,
 )
 from lab.models.clustering import check_clusters
 from lab.models.contingency import SCORES, ClusterScore
+from lab.models.decoders import DecoderBuilder, build_decoder
 from lab.models.kmeans import kmeans
 from lab.models.kmeans_baselines import baselines
 from lab.models.logging import log_metrics, log_training_loss
-from lab.models.pixels import InputRange, Pixels
+from lab.models.pixels import InputRange, units
 from lab.models.sampling import seeded_generator, training_sample
 from lab.models.views import random_warp
 
@@ -78,10 +78,10 @@ class DeepClustering(pl.LightningModule):
         input_shape: shape of one sample, from the data module.
         num_classes: C, from the data module; labels are used by the metrics alone.
         input_range: what black and white are, from the data module, or None.
-        encoder: builds the net that maps (B, *input_shape) to codes (B, latent).
+        encoder: builds the net that maps (B, *input_shape) to codes (B, latent_dim).
         decoder: builds the net that maps codes back.
         clusters: K; C when not given.
-        latent: numbers in a code.
+        latent_dim: numbers in a code.
         pretrain: epochs before the centres are found.
         weight: of the assignments beside the reconstruction.
         warp: strength of the random warps; 0 for none.
@@ -102,10 +102,10 @@ class DeepClustering(pl.LightningModule):
         num_classes: int,
         input_range: InputRange | None,
         encoder: NetBuilder,
-        decoder: NetBuilder,
+        decoder: DecoderBuilder,
         *,
         clusters: int | None = None,
-        latent: int = 10,
+        latent_dim: int = 10,
         pretrain: int = 10,
         weight: float = 0.1,
         warp: float = 1.0,
@@ -116,8 +116,8 @@ class DeepClustering(pl.LightningModule):
     ) -> None:
         super().__init__()
         self.clusters = check_clusters(clusters, num_classes)
-        if latent < 1:
-            raise LabError(f"--model.latent {latent}: choose 1 or more")
+        if latent_dim < 1:
+            raise LabError(f"--model.latent_dim {latent_dim}: choose 1 or more")
         for name, value in {"pretrain": pretrain, "weight": weight, "warp": warp}.items():
             if not 0 <= value < math.inf:
                 raise LabError(f"--model.{name} {value}: choose 0 or more")
@@ -126,11 +126,12 @@ class DeepClustering(pl.LightningModule):
         )
         self.input_shape, self.num_classes = tuple(input_shape), num_classes
         self.pretrain, self.weight = pretrain, weight
-        self.warp = warp if len(self.input_shape) == 3 else 0.0
-        self.pixels = None if input_range is None else Pixels(input_range)
-        self.encoder = build_net(encoder, input_shape, latent)
-        self.decoder = build_decoder(decoder, latent, self.input_shape)
-        self.centers = nn.Parameter(torch.zeros(self.clusters, latent))
+        self.warp = warp if len(input_shape) == 3 else 0.0
+        self.scale = units(input_range)
+        self.shows_images = input_range is not None and len(self.input_shape) == 3
+        self.encoder = build_net(encoder, input_shape, latent_dim, option="encoder")
+        self.decoder = build_decoder(decoder, latent_dim, self.input_shape)
+        self.centers = nn.Parameter(torch.zeros(self.clusters, latent_dim))
         # What was assigned to each cluster in the last epoch, nothing before there are any; and in this one.
         self.register_buffer("mass", torch.zeros(self.clusters))
         self.register_buffer("running", torch.zeros(self.clusters))
@@ -142,23 +143,17 @@ class DeepClustering(pl.LightningModule):
         scores = {name: ClusterScore(score, **sizes) for name, score in SCORES.items()}
         return nn.ModuleDict({"loss": MeanMetric(), "reconstruction": MeanMetric(), **scores})
 
-    def unit(self, x: Tensor) -> Tensor:
-        """Images as shares of white, other samples as they are."""
-        return x if self.pixels is None else self.pixels.to_unit(x)
-
     def encode(self, x: Tensor) -> Tensor:
-        """Codes of a batch, (B, latent)."""
-        return self.encoder(self.unit(x))
+        """Codes of a batch, (B, latent_dim)."""
+        return self.encoder(self.scale.to_unit(x))
 
     def best_centers(self) -> Tensor:
-        """(K, latent)."""
+        """(K, latent_dim)."""
         return self.centers
 
     def center_images(self) -> Tensor | None:
         """What the decoder makes of the centres (K, C, H, W), for the figures, if the samples are images."""
-        if self.pixels is None or len(self.input_shape) != 3:
-            return None
-        return self.decoder(self.centers).detach()
+        return self.decoder(self.centers).detach() if self.shows_images else None
 
     def forward(self, x: Tensor) -> Tensor:
         """Probabilities of the clusters, (B, K)."""
@@ -185,7 +180,7 @@ class DeepClustering(pl.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         if batch_idx == 0:
             self.begin_epoch()
-        x = self.unit(batch[0])
+        x = self.scale.to_unit(batch[0])
         code = self.encoder(random_warp(x, self.warp) if self.warp else x)
         loss = F.mse_loss(self.decoder(code), x)
         if self.trainer.current_epoch >= self.pretrain:
@@ -211,7 +206,7 @@ class DeepClustering(pl.LightningModule):
         self.measure(batch, "val")
 
     def test_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Codes, (B, latent)."""
+        """Codes, (B, latent_dim)."""
         return self.measure(batch, "test")
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -219,7 +214,7 @@ class DeepClustering(pl.LightningModule):
         return self(batch[0]).argmax(1)
 
     def measure(self, batch: Batch, stage: str) -> Tensor:
-        x, y = self.unit(batch[0]), batch[1]
+        x, y = self.scale.to_unit(batch[0]), batch[1]
         code = self.encoder(x)
         q = soft_assignment(code, self.centers)
         error = (self.decoder(code) - x).square().flatten(1).mean(1)
@@ -249,6 +244,6 @@ class DeepClustering(pl.LightningModule):
     def baselines(self, data: Any) -> dict[str, dict[str, float]]:
         """Test scores of one cluster for all, and of scikit-learn's k-means on the samples themselves."""
         sizes = {"clusters": self.clusters, "classes": self.num_classes}
-        found = baselines(lambda x: self.unit(x).flatten(1), data, **sizes)
+        found = baselines(lambda x: self.scale.to_unit(x).flatten(1), data, **sizes)
         names = [f"test/{name}" for name in SCORES]
         return {key: {name: values[name] for name in names} for key, values in found.items()}
