@@ -95,7 +95,7 @@ def write_idx(path: Path, array: np.ndarray) -> None:
 
 @pytest.fixture(scope="session")
 def image_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A data folder with MNIST, FashionMNIST and KMNIST in their layout: 5400 + 300 random images."""
+    """A data folder with what presets download: 5400 + 300 random images for MNIST and its like, texts."""
     folder = tmp_path_factory.mktemp("data")
     random = np.random.RandomState(0)
     for name in ("MNIST", "FashionMNIST", "KMNIST"):
@@ -108,4 +108,25 @@ def image_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             images[np.arange(count), 2 * labels + 4] = 255
             write_idx(raw / f"{part}-images-idx3-ubyte", images)
             write_idx(raw / f"{part}-labels-idx1-ubyte", labels)
+    text = folder / "tinyshakespeare" / "input.txt"
+    text.parent.mkdir()
+    # As long as the real one, which is known by its size.
+    text.write_text(("To be, or not to be: that is the question.\n" * 30_000)[:1_115_394])
+    (folder / "wiki8").mkdir()
+    words = [f"w{number}" for number in random.geometric(0.05, 5000)]
+    (folder / "wiki8" / "wiki8.txt").write_text(" ".join(words))
     yield folder
+
+
+@pytest.fixture
+def registered() -> Iterator[None]:
+    """The small environments, by their names in Gymnasium's registry."""
+    import gymnasium
+    from small_environments import Counting, Dark, Numbered, Painted
+
+    classes = (Counting, Painted, Numbered, Dark)
+    for cls in classes:
+        gymnasium.register(f"{cls.__name__}-v0", cls)
+    yield
+    for cls in classes:
+        del gymnasium.registry[f"{cls.__name__}-v0"]

@@ -12,8 +12,14 @@ from torch import nn
 from lab.nets.cnn import CNN
 from lab.nets.conv_decoder import ConvDecoder
 from lab.nets.linear import Linear
+from lab.nets.made import MADE
 from lab.nets.mlp import MLP
+from lab.nets.pixel_cnn import PixelCNN
+from lab.nets.pixel_transformer import PixelTransformer
+from lab.nets.recurrent import GRU, LSTM
 from lab.nets.resnet import ResNet
+from lab.nets.skip_gram import SkipGram
+from lab.nets.transformer import Transformer
 
 OUTPUTS = 5
 
@@ -65,5 +71,45 @@ ROWS = [
         {"width": 4, "depth": 1},
         output=lambda outputs: (outputs, 7, 1),
         decoder=True,
+    ),
+    Row(GRU, (7,), {"width": 12, "embedding": 4}, tokens=True, output=lambda outputs: (7, outputs)),
+    Row(
+        LSTM,
+        (6,),
+        {"depth": 2, "width": 8, "embedding": 4, "dropout": 0.3},
+        tokens=True,
+        output=lambda outputs: (6, outputs),
+    ),
+    Row(
+        Transformer,
+        (8,),
+        {"depth": 2, "width": 16, "heads": 2, "dropout": 0.3},
+        tokens=True,
+        output=lambda outputs: (8, outputs),
+    ),
+    Row(
+        SkipGram,
+        (4,),
+        {"width": 8, "sparse": False, "zero_init": False},
+        tokens=True,
+        output=lambda outputs: (4, outputs),
+    ),
+    Row(
+        MADE,
+        (1, 4, 5),
+        {"width": 40, "dropout": 0.3, "activation": "gelu", "zero_init": False},
+        output=lambda outputs: (outputs, 1, 4, 5),
+    ),
+    Row(
+        PixelCNN,
+        (1, 5, 4),
+        {"depth": 2, "width": 6, "first_kernel": 5, "dropout": 0.3},
+        output=lambda outputs: (outputs, 1, 5, 4),
+    ),
+    Row(
+        PixelTransformer,
+        (1, 4, 3),
+        {"depth": 2, "width": 16, "heads": 2, "dropout": 0.3},
+        output=lambda outputs: (outputs, 1, 4, 3),
     ),
 ]

@@ -39,7 +39,13 @@ MODULES: dict[str, tuple[type[LabData], dict[str, Any], tuple[int, int, int]]] =
     **{f"EMNIST {s}": (EMNIST, {"split": s}, (TRAIN, VAL, TEST)) for s in emnist.SPLITS},
 }
 # Those that do not hand out samples with a label or target each, and the file that tests them.
-ELSEWHERE: dict[str, str] = {}
+ELSEWHERE: dict[str, str] = {
+    **dict.fromkeys(("PythonDocs", "MarkovText", "CharText"), "test_char_data.py"),
+    **dict.fromkeys(("Families", "WordText"), "test_word_data.py"),
+}
+ELSEWHERE: dict[str, str] = dict.fromkeys(
+    ("CartPole", "Environment", "GridWorld", "DigitBandit"), "test_environments.py"
+)
 AUGMENTED = [
     name for name, (cls, _, _) in MODULES.items() if "augment" in inspect.signature(cls).parameters
 ]

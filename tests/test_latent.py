@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
+from matplotlib.image import imread
 from sklearn.decomposition import PCA
 from test_building import batches, fit, quiet_trainer
 from test_figures import assert_shows_something
@@ -29,6 +30,7 @@ from lab.models.building import build_net
 from lab.models.decoders import build_decoder
 from lab.models.pixels import Pixels, Unbounded, units
 from lab.models.vae import VAE
+from lab.nets.cnn import CNN
 from lab.nets.conv_decoder import ConvDecoder
 from lab.nets.linear import Linear
 from lab.nets.mlp import MLP
@@ -513,6 +515,16 @@ def test_figures_are_those_that_can_be_drawn(kind: Any, size: int) -> None:
     assert drawn() == expected
     for name in expected:
         assert_shows_something(Path("figures", f"{name}.png"), least=80)
+
+
+@both
+def test_colour_images_go_through_convolutions(kind: Any) -> None:
+    x, y = torch.rand(12, 3, 9, 12) * 2 - 1, torch.arange(12) % 4
+    nets = {"encoder": partial(CNN, width=4), "decoder": partial(ConvDecoder, width=4)}
+    model = made(kind, shape=(3, 9, 12), bounds=((-1.0,) * 3, (1.0,) * 3), latent_dim=4, **nets)
+    fit(model, x, y)
+    assert all(math.isfinite(value) for value in measured(model, x, y).values())
+    assert imread("figures/reconstructions.png").std(axis=-1).max() > 0.1
 
 
 def test_a_single_image_has_no_other_to_go_to() -> None:

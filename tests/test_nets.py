@@ -159,10 +159,13 @@ def test_the_seed_alone_decides_the_weights(row: Row) -> None:
     np.random.seed(5)
     second, third = build(row).state_dict(), build(row, seed=1).state_dict()
     assert all(torch.equal(first[key], second[key]) for key in first)
-    weights = [key for key in first if first[key].dim() > 1]
+    # Offsets that start at zero do so for every seed.
+    weights = [key for key in first if first[key].dim() > 1 and first[key].any()]
     assert weights and not any(torch.equal(first[key], third[key]) for key in weights)
 
 
+# torch says so of its own recurrent layers.
+@pytest.mark.filterwarnings("ignore:The tensor attributes .*_flat_weights")
 @every_row
 def test_exports_for_any_batch(row: Row) -> None:
     net = used(row)

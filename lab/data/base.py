@@ -114,6 +114,22 @@ class BatchIndices:
             yield order[start + self.rank : end : self.world_size].numpy()
 
 
+class MadeBatches:
+    """A set whose batches are made while they are asked for, such as those of an agent that acts.
+
+    It is its own loader: an iterable of whole batches, of known length.
+    """
+
+    def __len__(self) -> int:
+        raise NotImplementedError
+
+    def __iter__(self) -> Iterator[Any]:
+        raise NotImplementedError
+
+
+Loader = DataLoader[Batch] | MadeBatches
+
+
 class LabData(pl.LightningDataModule):
     """Subclasses state their facts in `__init__` and fill the three sets in `setup`.
 
@@ -127,9 +143,10 @@ class LabData(pl.LightningDataModule):
         LabError: a batch size below 1 or a negative number of workers.
     """
 
-    train_set: TensorSet
-    val_set: TensorSet
-    test_set: TensorSet
+    # Each a TensorSet, or MadeBatches of some kind.
+    train_set: Any
+    val_set: Any
+    test_set: Any
     batch_transform: Callable[[Batch], Batch] | None = None
     train_transform: Callable[[Batch], Batch] | None = None
 
@@ -142,20 +159,22 @@ class LabData(pl.LightningDataModule):
         self.batch_size = batch_size
         self.num_workers = num_workers
 
-    def train_dataloader(self) -> DataLoader[Batch]:
+    def train_dataloader(self) -> Loader:
         return self.loader(self.train_set, shuffle=True)
 
-    def val_dataloader(self) -> DataLoader[Batch]:
+    def val_dataloader(self) -> Loader:
         return self.loader(self.val_set, shuffle=False)
 
-    def test_dataloader(self) -> DataLoader[Batch]:
+    def test_dataloader(self) -> Loader:
         return self.loader(self.test_set, shuffle=False)
 
-    def predict_dataloader(self) -> DataLoader[Batch]:
+    def predict_dataloader(self) -> Loader:
         return self.test_dataloader()
 
-    def loader(self, samples: TensorSet, *, shuffle: bool) -> DataLoader[Batch]:
+    def loader(self, samples: TensorSet | MadeBatches, *, shuffle: bool) -> Loader:
         """A loader of whole batches; every process gets its share of each."""
+        if isinstance(samples, MadeBatches):
+            return samples
         trainer = self.trainer
         indices = BatchIndices(
             len(samples),

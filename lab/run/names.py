@@ -39,10 +39,19 @@ def index(role: str) -> dict[str, tuple[str, str]]:
                 continue
             bases = {base.attr if isinstance(base, ast.Attribute) else base.id
                      for base in node.bases if isinstance(base, ast.Attribute | ast.Name)}  # fmt: skip
+            # What nets are made of may be public too, but only a net takes what the data decide.
+            if role == "nets" and "input_shape" not in constructor_parameters(node):
+                continue
             if bases & FOLDERS[role]:
                 line = (ast.get_docstring(node) or "").partition("\n")[0]
                 found[node.name] = (f"lab.{role}.{file.stem}.{node.name}", line)
     return found
+
+
+def constructor_parameters(node: ast.ClassDef) -> set[str]:
+    """Names of the parameters of a class's own `__init__`."""
+    own = [part for part in node.body if isinstance(part, ast.FunctionDef)]
+    return {arg.arg for part in own if part.name == "__init__" for arg in part.args.args}
 
 
 def resolve(role: str, name: str, option: str = "") -> str:

@@ -22,6 +22,8 @@ def prepare(cli: LabCLI) -> None:
     path = cli.resumed or cli.config["ckpt_path"]
     if path:
         cli.model.load_state_dict(checkpoint.check_fits(cli.model, Path(path)))
+        # What a model keeps beside its weights.
+        cli.model.on_load_checkpoint(checkpoint.read(Path(path)))
 
 
 def run(cli: LabCLI) -> None:

@@ -57,6 +57,10 @@ class Tracker(WandbLogger):
         super().log_image(key, images, step, **kwargs)
 
     @survives
+    def log_text(self, key: str, *args: Any, **kwargs: Any) -> None:
+        super().log_text(key, *args, **kwargs)
+
+    @survives
     def log_video(self, key: str, videos: list[Any], *args: Any, **kwargs: Any) -> None:
         super().log_video(key, videos, *args, **kwargs)
 

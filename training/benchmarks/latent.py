@@ -16,7 +16,7 @@ from lab.data.mnist import MNIST
 
 BATCH, LATENTS = 128, 20
 OPTIONS = ["--model=VAE", f"--model.latent_dim={LATENTS}", "--trainer.accelerator=cpu"]
-OPTIONS += ["--data=MNIST", f"--data.batch_size={BATCH}", "--trainer.limit_test_batches=1"]
+OPTIONS += ["--data=MNIST", f"--data.batch_size={BATCH}", "--trainer.limit_test_batches=2"]
 
 
 def negative_elbo(encoder: nn.Module, decoder: nn.Module, x: Tensor, unit: Tensor) -> Tensor:
