@@ -42,10 +42,10 @@ MODULES: dict[str, tuple[type[LabData], dict[str, Any], tuple[int, int, int]]] =
 ELSEWHERE: dict[str, str] = {
     **dict.fromkeys(("PythonDocs", "MarkovText", "CharText"), "test_char_data.py"),
     **dict.fromkeys(("Families", "WordText"), "test_word_data.py"),
+    **dict.fromkeys(
+        ("CartPole", "Environment", "GridWorld", "DigitBandit"), "test_environments.py"
+    ),
 }
-ELSEWHERE: dict[str, str] = dict.fromkeys(
-    ("CartPole", "Environment", "GridWorld", "DigitBandit"), "test_environments.py"
-)
 AUGMENTED = [
     name for name, (cls, _, _) in MODULES.items() if "augment" in inspect.signature(cls).parameters
 ]

@@ -97,4 +97,4 @@ class MADE(nn.Module):
         logits = self.direct(x)
         if self.output is not None:
             logits = logits + self.output(self.hidden(x))
-        return logits.view(len(x), -1, 1, *self.shape)
+        return logits.unflatten(1, (self.levels, 1, *self.shape))

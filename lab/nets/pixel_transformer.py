@@ -62,7 +62,7 @@ class PixelTransformer(nn.Module):
     def embed(self, images: Tensor) -> Tensor:
         """(B, 1, H, W) -> (B, N, D)."""
         pixels = self.pixel(steps_reached(images, self.levels).flatten(2).transpose(1, 2))
-        before = torch.cat([self.first.expand(len(images), 1, -1), pixels[:, :-1]], 1)
+        before = torch.cat([self.first.expand(images.shape[0], 1, -1), pixels[:, :-1]], 1)
         return self.dropout(normalise(before + (self.row + self.column).flatten(0, 1)))
 
     def step(self, images: Tensor, place: int, cache: Cache | None = None) -> tuple[Tensor, Cache]:
