@@ -5,6 +5,7 @@ import os
 import socket
 import struct
 import sys
+import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lab.data.word_text import TEXT8
 from lab.run.main import main
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -93,6 +95,17 @@ def write_idx(path: Path, array: np.ndarray) -> None:
     path.write_bytes(header + array.astype(np.uint8).tobytes())
 
 
+def write_text8(folder: Path, text: str) -> None:
+    """A text8.zip with another text, but of its size; a zip may begin with anything."""
+    folder.mkdir()
+    with zipfile.ZipFile(folder / "text", "w") as archive:
+        archive.writestr("text8", text)
+    content = (folder / "text").read_bytes()
+    with (folder / TEXT8.name).open("wb") as file:
+        file.seek(TEXT8.size - len(content))
+        file.write(content)
+
+
 @pytest.fixture(scope="session")
 def image_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A data folder with what presets download: 5400 + 300 random images for MNIST and its like, texts."""
@@ -112,9 +125,8 @@ def image_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     text.parent.mkdir()
     # As long as the real one, which is known by its size.
     text.write_text(("To be, or not to be: that is the question.\n" * 30_000)[:1_115_394])
-    (folder / "wiki8").mkdir()
     words = [f"w{number}" for number in random.geometric(0.05, 5000)]
-    (folder / "wiki8" / "wiki8.txt").write_text(" ".join(words))
+    write_text8(folder / "text8", " ".join(words))
     yield folder
 
 

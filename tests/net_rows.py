@@ -11,6 +11,7 @@ from torch import nn
 
 from lab.nets.cnn import CNN
 from lab.nets.conv_decoder import ConvDecoder
+from lab.nets.dcgan import DCGANDiscriminator, DCGANGenerator
 from lab.nets.linear import Linear
 from lab.nets.made import MADE
 from lab.nets.mlp import MLP
@@ -72,6 +73,22 @@ ROWS = [
         output=lambda outputs: (outputs, 7, 1),
         decoder=True,
     ),
+    Row(
+        DCGANGenerator,
+        (3,),
+        {"width": 4},
+        output=lambda outputs: (outputs, 8, 12),
+        decoder=True,
+    ),
+    Row(
+        DCGANGenerator,
+        (2,),
+        {"width": 4, "depth": 1},
+        output=lambda outputs: (outputs, 6, 2),
+        decoder=True,
+    ),
+    Row(DCGANDiscriminator, (1, 8, 8), {"width": 4}),
+    Row(DCGANDiscriminator, (3, 16, 8), {"width": 4, "depth": 3, "norm": "batch"}),
     Row(GRU, (7,), {"width": 12, "embedding": 4}, tokens=True, output=lambda outputs: (7, outputs)),
     Row(
         LSTM,

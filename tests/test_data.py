@@ -22,6 +22,7 @@ from lab.data.curve import Curve
 from lab.data.diabetes import Diabetes
 from lab.data.digits import Digits
 from lab.data.emnist import EMNIST
+from lab.data.gaussians import Gaussians
 from lab.data.mnist import KMNIST, MNIST, FashionMNIST
 from lab.run.names import index
 
@@ -29,6 +30,7 @@ from lab.run.names import index
 MODULES: dict[str, tuple[type[LabData], dict[str, Any], tuple[int, int, int]]] = {
     "Curve": (Curve, {"points": 500}, (500, 1000, 1000)),
     "Diabetes": (Diabetes, {}, (265, 88, 89)),
+    "Gaussians": (Gaussians, {"points": 500}, (500, 2000, 2000)),
     "California": (California, {}, (60, 20, 20)),
     "Digits": (Digits, {}, (1200, 237, 360)),
     "Digits by position": (Digits, {"by_position": True}, (1200, 237, 360)),
@@ -40,10 +42,10 @@ MODULES: dict[str, tuple[type[LabData], dict[str, Any], tuple[int, int, int]]] =
 ELSEWHERE: dict[str, str] = {
     **dict.fromkeys(("PythonDocs", "MarkovText", "CharText"), "test_char_data.py"),
     **dict.fromkeys(("Families", "WordText"), "test_word_data.py"),
+    **dict.fromkeys(
+        ("CartPole", "Environment", "GridWorld", "DigitBandit"), "test_environments.py"
+    ),
 }
-ELSEWHERE: dict[str, str] = dict.fromkeys(
-    ("CartPole", "Environment", "GridWorld", "DigitBandit"), "test_environments.py"
-)
 AUGMENTED = [
     name for name, (cls, _, _) in MODULES.items() if "augment" in inspect.signature(cls).parameters
 ]

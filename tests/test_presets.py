@@ -12,9 +12,8 @@ from test_script import Script, weights
 from lab.data.diabetes import Diabetes
 
 PRESETS = sorted(EXPERIMENTS.glob("*.yaml"))
-# A limit of 1 would be taken for the share 1.0, so for all batches.
-SHORT = ["--trainer.limit_train_batches", "2", "--trainer.limit_val_batches", "2"]
-SHORT += ["--trainer.limit_test_batches", "2", "--trainer.max_epochs", "1"]
+SHORT = ["--trainer.limit_train_batches", "2", "--trainer.limit_val_batches", "1"]
+SHORT += ["--trainer.limit_test_batches", "1", "--trainer.max_epochs", "1"]
 
 
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda path: path.stem)

@@ -159,6 +159,18 @@ def test_fast_dev_run_needs_a_value_and_then_works(script: Script) -> None:
     assert script("--trainer.fast_dev_run", "true").code == 0
 
 
+def test_one_batch_is_not_all_of_them(script: Script) -> None:
+    limits = ["--trainer.limit_train_batches", "1", "--trainer.limit_test_batches=1.0"]
+    outcome = script(*limits, "--trainer.max_epochs", "3")
+    assert outcome.code == 0, outcome.err
+    assert outcome.summary["steps"] == 3
+    again = script("-c", outcome.folder / "config.yaml")
+    assert again.summary["steps"] == 3
+    config = yaml.safe_load((again.folder / "config.yaml").read_text())["trainer"]
+    kinds = [type(config[f"limit_{stage}_batches"]) for stage in ("train", "test")]
+    assert kinds == [int, float]
+
+
 def test_accumulation_and_clipping(script: Script) -> None:
     options = ("--trainer.accumulate_grad_batches", "2", "--trainer.gradient_clip_val", "0.5")
     outcome = script(*QUICK, *options)

@@ -31,7 +31,6 @@ from lab.models.word_vectors import (
     nearest,
     negative_cost,
     noise,
-    principal_plane,
     skip_gram_loss,
     solve,
     word_similarity,
@@ -141,7 +140,7 @@ def test_principal_plane_is_that_of_scikit_learn() -> None:
     vectors = random(12, 5)
     expected = PCA(2).fit_transform(vectors.numpy())
     np.testing.assert_allclose(
-        np.abs(principal_plane(vectors).numpy()), np.abs(expected), atol=1e-9
+        np.abs(figures.principal_plane(vectors).numpy()), np.abs(expected), atol=1e-9
     )
 
 

@@ -4,13 +4,13 @@ import math
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 from torch.nn import functional as F
 
 from lab.figures.base import save_figure
-from lab.models.word_vectors import principal_plane
 
 RELATIONS, PAIRS = 6, 14
 
@@ -90,3 +90,9 @@ def draw_points(axes: Axes, names: Any, points: Tensor) -> None:
     axes.plot(points[:, 0], points[:, 1], ".", ms=4, color="0.3")
     for name, (x, y) in zip(names, points.tolist(), strict=True):
         axes.annotate(name, (x, y), xytext=(3, 3), textcoords="offset points", fontsize=8)
+
+
+def principal_plane(vectors: Tensor) -> Tensor:
+    """Where vectors (N, D) lie in the plane of their largest variance, (N, 2)."""
+    centred = vectors - vectors.mean(0)
+    return centred @ torch.linalg.svd(centred, full_matrices=False).Vh[:2].T

@@ -170,11 +170,11 @@ class WordEmbedding(pl.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         log_metrics(self, "val", shown="loss")
-        self.log_dict(self.scores(self.vectors, "val"), prog_bar=True)
+        self.log_dict(self.scores(self.vectors, "val"), prog_bar=True, sync_dist=True)
 
     def on_test_epoch_end(self) -> None:
         log_metrics(self, "test", shown="loss")
-        self.log_dict(self.scores(self.vectors, "test"))
+        self.log_dict(self.scores(self.vectors, "test"), sync_dist=True)
 
     def scores(self, vectors: Tensor, stage: str) -> dict[str, float]:
         """What vectors (V, D) reach on the data's questions; similarity in the test alone."""

@@ -82,9 +82,3 @@ def nearest(vectors: Tensor, query: Tensor, most: int, *, but: Tensor) -> tuple[
     scores[but] = -torch.inf
     found = scores.topk(min(most, len(scores) - len(but.unique())))
     return found.values, found.indices
-
-
-def principal_plane(vectors: Tensor) -> Tensor:
-    """Where vectors (N, D) lie in the plane of their largest variance, (N, 2)."""
-    centred = vectors - vectors.mean(0)
-    return centred @ torch.linalg.svd(centred, full_matrices=False).Vh[:2].T

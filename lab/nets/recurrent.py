@@ -86,7 +86,7 @@ class GRU(_Recurrent, nn.Module):
 
 
 class LSTM(_Recurrent, nn.Module):
-    """Long short-term memory over tokens (Hochreiter & Schmidhuber 1997): a state and a memory, three gates.
+    """Long short-term memory over tokens: a state and a memory, three gates (Hochreiter & Schmidhuber).
 
     Shapes: (B, T) token numbers -> (B, T, V) logits of the token that follows; any T.
 

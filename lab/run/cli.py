@@ -81,6 +81,7 @@ class LabCLI(LightningCLI):
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         self.config = parser.parse_args(args)
+        self.options.keep_counts(self.config["trainer"])
 
     def _parse_ckpt_path(self) -> None:
         """Nothing: the configuration comes from the run's files, hyperparameters from the command."""

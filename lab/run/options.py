@@ -15,6 +15,12 @@ from lab.errors import LabError, nearest
 
 SUBCOMMANDS = ("fit", "validate", "test", "predict")
 FLAGS = ("--wandb", "--compile")
+# Options of the trainer in which 1 is one batch and 1.0 all of them.
+ONE_OR_ALL = (
+    *(f"limit_{stage}_batches" for stage in ("train", "val", "test", "predict")),
+    "overfit_batches",
+    "val_check_interval",
+)
 WANDB_OPTIONS = ("project", "entity", "group", "tags", "log_model")
 
 
@@ -44,6 +50,19 @@ class Options:
             value = config.get(group)
             name = (value.get("class_path", name) if isinstance(value, dict) else value) or name
         return dict(self.settings).get(group, name)
+
+    def keep_counts(self, trainer: Any) -> None:
+        """Make 1 of 1.0 in the trainer's parsed settings where the command says 1.
+
+        Of "a count or a share" Python hands out one type for both orders, so the parser may read one batch
+        as 1.0, which is all of them.
+        """
+        for name in ONE_OR_ALL:
+            written = None
+            for config in self.configs:
+                written = (config.get("trainer") or {}).get(name, written)
+            if str(dict(self.settings).get(f"trainer.{name}", written)) == "1":
+                trainer[name] = 1
 
 
 def read(words: list[str], experiments: Path) -> Options:
