@@ -64,7 +64,8 @@ class PixelTransformer(nn.Module):
         pixels = self.pixel(steps_reached(images, self.levels).flatten(2).transpose(1, 2))
         # Nothing comes before the first pixel.
         before = F.pad(pixels[:, :-1], (0, 0, 1, 0))
-        return self.dropout(normalise(before + (self.row + self.column).flatten(0, 1)))
+        places = (self.row + self.column).view(-1, before.shape[2])
+        return self.dropout(normalise(before + places))
 
     def step(self, images: Tensor, place: int, cache: Cache | None = None) -> tuple[Tensor, Cache]:
         """Logits (B, L) of pixel `place`, for drawing the pixels one after another.
