@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from lab.nets.grey import check_grey, num_steps, steps_reached
 from lab.nets.transformer import Cache, Decoder, normalise
@@ -47,7 +48,6 @@ class PixelTransformer(nn.Module):
             width, depth=depth, heads=heads, length=height * columns, dropout=dropout
         )
         self.pixel = nn.Linear(num_steps(num_outputs), width)
-        self.first = nn.Parameter(torch.randn(width) * 0.02)
         self.row = nn.Parameter(torch.randn(height, 1, width) * 0.02)
         self.column = nn.Parameter(torch.randn(columns, width) * 0.02)
         self.dropout = nn.Dropout(dropout)
@@ -62,8 +62,10 @@ class PixelTransformer(nn.Module):
     def embed(self, images: Tensor) -> Tensor:
         """(B, 1, H, W) -> (B, N, D)."""
         pixels = self.pixel(steps_reached(images, self.levels).flatten(2).transpose(1, 2))
-        before = torch.cat([self.first.expand(images.shape[0], 1, -1), pixels[:, :-1]], 1)
-        return self.dropout(normalise(before + (self.row + self.column).flatten(0, 1)))
+        # Nothing comes before the first pixel.
+        before = F.pad(pixels[:, :-1], (0, 0, 1, 0))
+        places = (self.row + self.column).view(-1, before.shape[2])
+        return self.dropout(normalise(before + places))
 
     def step(self, images: Tensor, place: int, cache: Cache | None = None) -> tuple[Tensor, Cache]:
         """Logits (B, L) of pixel `place`, for drawing the pixels one after another.
