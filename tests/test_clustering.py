@@ -385,7 +385,7 @@ def test_a_checkpoints_centres_go_on_and_predict(script: Script) -> None:
 @pytest.mark.slow
 def test_two_processes_give_the_centres_of_one() -> None:
     words = ("--model", "Clustering", "--data", "Digits", "--trainer.max_epochs", "3")
-    words += ("--model.memory", "inf", "--model.restarts", "2")
+    words += ("--model.memory", ".inf", "--model.restarts", "2")
     call(*words, *TWO, "--data.batch_size", "600", "--run_dir", "two")
     # One process, from the seeds of the two, which look at the first one's share of the samples.
     two = weights(Path("two"))

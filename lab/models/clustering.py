@@ -49,7 +49,7 @@ class Clustering(pl.LightningModule):
         clusters: K; C when not given.
         restarts: solutions from different seeds, of which the best counts.
         memory: epochs that a centre remembers. With 1 and all samples in one batch a step is Lloyd's
-            algorithm; with `inf` each sample ever seen counts alike, as Sculley (2010) has it.
+            algorithm; with `.inf` each sample ever seen counts alike, as Sculley (2010) has it.
 
     Raises:
         LabError: an option out of range, or fewer training samples than clusters.
