@@ -349,8 +349,8 @@ def test_memory_is_counted_in_epochs() -> None:
 
 def test_further_training_is_as_if_it_had_not_stopped(script: Script) -> None:
     options = ("--model", "Clustering", "--data", "Digits")
-    whole = script(*options, "--trainer.max_epochs", "4")
-    parts = script(*options, "--trainer.max_epochs", "2", "--data.num_workers", "1")
+    whole = script(*options, "--trainer.max_epochs", "4", "--data.num_workers", "1")
+    parts = script(*options, "--trainer.max_epochs", "2")
     more = script("--resume", parts.folder, "--trainer.max_epochs", "4", "--run_dir", parts.folder)
     assert whole.code == parts.code == more.code == 0, more.err
     assert same(weights(whole.folder), weights(parts.folder))
@@ -385,7 +385,7 @@ def test_a_checkpoints_centres_go_on_and_predict(script: Script) -> None:
 @pytest.mark.slow
 def test_two_processes_give_the_centres_of_one() -> None:
     words = ("--model", "Clustering", "--data", "Digits", "--trainer.max_epochs", "3")
-    words += ("--model.memory", "inf", "--model.restarts", "2")
+    words += ("--model.memory", ".inf", "--model.restarts", "2")
     call(*words, *TWO, "--data.batch_size", "600", "--run_dir", "two")
     # One process, from the seeds of the two, which look at the first one's share of the samples.
     two = weights(Path("two"))

@@ -49,12 +49,14 @@ class Clustering(pl.LightningModule):
         clusters: K; C when not given.
         restarts: solutions from different seeds, of which the best counts.
         memory: epochs that a centre remembers. With 1 and all samples in one batch a step is Lloyd's
-            algorithm; with `inf` each sample ever seen counts alike, as Sculley (2010) has it.
+            algorithm; with `.inf` each sample ever seen counts alike, as Sculley (2010) has it.
 
     Raises:
         LabError: an option out of range, or fewer training samples than clusters.
     """
 
+    # The training samples are what is to be summed up, and they have the last word.
+    monitor = ("step", "max")
     counts: Tensor
     assigned: Tensor
     distance: Tensor
