@@ -74,6 +74,7 @@ def trainer(*, training: bool, precision: Precision | None = None) -> Any:
         precision_plugin=precision or Precision(),
         global_rank=0,
         world_size=1,
+        current_epoch=0,
     )
 
 

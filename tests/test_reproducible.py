@@ -167,8 +167,10 @@ def test_random_draws_differ_between_epochs_ranks_and_seeds_of_a_run() -> None:
     assert len(draws) == 3 * 2 * 3
 
 
-def test_finished_run_can_be_trained_further(script: Script) -> None:
-    words = (*OPTIONS, "--model.schedule", "constant")
+# Workers fetch ahead: before the first step of a resumed run is known to be that of a later epoch.
+@pytest.mark.parametrize("workers", [0, 1])
+def test_finished_run_can_be_trained_further(script: Script, workers: int) -> None:
+    words = (*OPTIONS, "--model.schedule", "constant", "--data.num_workers", workers)
     longer = script(*words, "--trainer.max_epochs", "4")
     first = script(*words, "--trainer.max_epochs", "2")
     more = script("--resume", first.folder, "--trainer.max_epochs", "4", "--run_dir", first.folder)

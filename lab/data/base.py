@@ -184,6 +184,9 @@ class LabData(pl.LightningDataModule):
             rank=trainer.global_rank if trainer else 0,
             world_size=trainer.world_size if trainer else 1,
         )
+        if trainer:
+            # Workers begin to fetch before Lightning tells the sampler where a resumed run stands.
+            indices.set_epoch(trainer.current_epoch)
         return DataLoader(
             samples,
             batch_sampler=indices,

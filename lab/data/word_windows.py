@@ -142,6 +142,9 @@ def epochs_loader(data: LabData, samples: WordWindows) -> DataLoader[Batch]:
         rank=trainer.global_rank if trainer else 0,
         world_size=trainer.world_size if trainer else 1,
     )
+    if trainer:
+        # As in `LabData.loader`.
+        indices.set_epoch(trainer.current_epoch)
     return DataLoader(
         samples,
         batch_sampler=indices,
