@@ -69,12 +69,13 @@ def columns(data: LabData) -> list[Tensor]:
 
 def trainer(*, training: bool, precision: Precision | None = None) -> Any:
     """What a data module asks of a trainer."""
+    epochs = SimpleNamespace(current=SimpleNamespace(processed=0))
     return SimpleNamespace(
         training=training,
         precision_plugin=precision or Precision(),
         global_rank=0,
         world_size=1,
-        current_epoch=0,
+        fit_loop=SimpleNamespace(epoch_progress=epochs),
     )
 
 

@@ -186,7 +186,7 @@ class LabData(pl.LightningDataModule):
         )
         if trainer:
             # Workers begin to fetch before Lightning tells the sampler where a resumed run stands.
-            indices.set_epoch(trainer.current_epoch)
+            indices.set_epoch(trainer.fit_loop.epoch_progress.current.processed)
         return DataLoader(
             samples,
             batch_sampler=indices,

@@ -144,7 +144,7 @@ def epochs_loader(data: LabData, samples: WordWindows) -> DataLoader[Batch]:
     )
     if trainer:
         # As in `LabData.loader`.
-        indices.set_epoch(trainer.current_epoch)
+        indices.set_epoch(trainer.fit_loop.epoch_progress.current.processed)
     return DataLoader(
         samples,
         batch_sampler=indices,
