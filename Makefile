@@ -8,7 +8,7 @@ ARGS ?=
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip install --disable-pip-version-check
 # One thread per process: the tests run in several processes and their tensors are small.
-PYTEST := OMP_NUM_THREADS=1 $(RUN) -m pytest -n $(WORKERS)
+PYTEST := OMP_NUM_THREADS=1 $(RUN) -m pytest -n $(WORKERS) --dist worksteal
 COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" "$(CURDIR)/$(RUN)" -m uv pip compile --quiet \
 	--universal --python-version 3.11 --generate-hashes --no-emit-index-url
 

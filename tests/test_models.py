@@ -217,7 +217,7 @@ def test_models_and_nets_name_no_device() -> None:
         *ROOT.glob("lab/figures/*.py"),
     ]:
         text = path.read_text()
-        assert not re.search(r"[\"'](cpu|cuda|mps)\b|\.cuda\(|torch\.device", text), path
+        assert not re.search(r"[\"'](cpu|cuda|mps)\b|\.cuda\(|torch\.device\(", text), path
 
 
 @pytest.mark.gpu

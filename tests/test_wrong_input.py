@@ -43,7 +43,11 @@ COMMANDS = [
     ("--model.optimizer SGD --model.optimizer.lr 1", "learning rate is an option of the model", ""),
     ("--model.optimizer.momentum 1", "--model.optimizer.momentum needs a class", ""),
     ("--model.optimizer SGD --model.optimizer.momentun 1", "unknown option", "momentum"),
-    ("--model Regression", "--data Digits does not fit --model Regression", "Classification"),
+    (
+        "--data Digits --model Regression",
+        "--data Digits does not fit --model Regression",
+        "Classification",
+    ),
     ("--data Curve", "--data Curve does not fit --model Classification", "Regression"),
     ("--data Curve --model Regression --model.net CNN", "reads images", "MLP"),
     ("--trainer.max_epoch 3", "unknown option --trainer.max_epoch", "max_epochs"),

@@ -130,6 +130,12 @@ class MadeBatches:
 Loader = DataLoader[Batch] | MadeBatches
 
 
+def epochs_done(trainer: pl.Trainer) -> int:
+    """How many epochs a run has behind it; before its first step, those before it was stopped."""
+    progress: Any = trainer.fit_loop.epoch_progress.current
+    return progress.processed
+
+
 class LabData(pl.LightningDataModule):
     """Subclasses state their facts in `__init__` and fill the three sets in `setup`.
 
@@ -186,7 +192,7 @@ class LabData(pl.LightningDataModule):
         )
         if trainer:
             # Workers begin to fetch before Lightning tells the sampler where a resumed run stands.
-            indices.set_epoch(trainer.fit_loop.epoch_progress.current.processed)
+            indices.set_epoch(epochs_done(trainer))
         return DataLoader(
             samples,
             batch_sampler=indices,

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from lab.data.base import Batch, BatchIndices, LabData, TensorSet, as_it_is
+from lab.data.base import Batch, BatchIndices, LabData, TensorSet, as_it_is, epochs_done
 from lab.errors import LabError
 from lab.seeding import mixed_seed
 
@@ -144,7 +144,7 @@ def epochs_loader(data: LabData, samples: WordWindows) -> DataLoader[Batch]:
     )
     if trainer:
         # As in `LabData.loader`.
-        indices.set_epoch(trainer.fit_loop.epoch_progress.current.processed)
+        indices.set_epoch(epochs_done(trainer))
     return DataLoader(
         samples,
         batch_sampler=indices,

@@ -212,9 +212,9 @@ class GAN(pl.LightningModule):
         self.log_quality("test")
 
     def log_quality(self, stage: str) -> None:
-        """Log the metrics of samples that are drawn from the same noise every time."""
+        """Log the metrics of samples from noise that is the same every time, the test's being its own."""
         metrics: Any = self.metrics[stage]
-        samples = self(self.noise(self.num_samples, 0))
+        samples = self(self.noise(self.num_samples, ("val", "test").index(stage)))
         found = self.quality.scores(samples, metrics["data"].compute())
         fake = adversarial.loss_on_samples(self.objective, self.logits(self.from_unit(samples)))
         found["discriminator_loss"] = (metrics["loss_on_data"].compute() + fake).item()

@@ -81,7 +81,6 @@ class LabCLI(LightningCLI):
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         self.config = parser.parse_args(args)
-        self.options.keep_counts(self.config["trainer"])
 
     def _parse_ckpt_path(self) -> None:
         """Nothing: the configuration comes from the run's files, hyperparameters from the command."""
@@ -100,10 +99,12 @@ class LabCLI(LightningCLI):
     def before_instantiate_classes(self) -> None:
         text = self.parser.dump(self.config, skip_link_targets=True, skip_unset=False)
         self.content = yaml.safe_load(text)
+        self.options.keep_counts(self.content["trainer"])
         self.content.pop("ckpt_path")
 
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
         settings = self.config_init["trainer"]
+        self.options.keep_counts(settings)
         steps = checkpoint.read(self.resumed)["global_step"] if self.resumed else None
         own = [] if settings["logger"] in (None, True, False) else settings["logger"]
         loggers = [MetricsFile(self.path, steps), *self.trackers()]
