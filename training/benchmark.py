@@ -24,7 +24,6 @@ import torch
 from lab.run import report
 
 FOLDER = Path(__file__).resolve().with_name("benchmarks")
-REPEATS = 7
 
 
 def parts() -> dict[str, str]:
@@ -70,6 +69,7 @@ def run() -> None:
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there too")
     parser.add_argument("--only", nargs="+", choices=known, default=list(known), help="parts")
+    parser.add_argument("--repeats", type=int, default=7, metavar="N", help="of each (7)")
     parser.add_argument("--quick", action="store_true", help="a trial with few images")
     args = parser.parse_args()
     # Threads that wait for work burn CPU time.
@@ -85,7 +85,7 @@ def run() -> None:
             generate(source / "MNIST" / "raw", count)
             facts["data"] = f"{count} generated images"
         os.environ |= {"LAB_DATA_DIR": str(source), "OMP_NUM_THREADS": "1"}
-        found = [row for part in args.only for row in rows(part, 1 if args.quick else REPEATS)]
+        found = [row for part in args.only for row in rows(part, 1 if args.quick else args.repeats)]
     print(*(f"{key}: {value}" for key, value in facts.items()), table(found), sep="\n")
     if args.json:
         args.json.write_text(json.dumps({**facts, "rows": found}, indent=2) + "\n")

@@ -21,7 +21,7 @@ from lab.models.drawing import draw_pixels
 from lab.nets.pixel_cnn import PixelCNN
 from lab.nets.pixel_transformer import PixelTransformer
 
-BATCH, TRAIN, VAL = 128, 40, 4
+BATCH, TRAIN, VAL = 128, 200, 10
 OPTIONS = ["--data=MNIST", "--data.levels=2", "--data.binarise=sampled", "--model=NextPixel"]
 OPTIONS += ["--model.net=MADE", f"--data.batch_size={BATCH}", "--trainer.accelerator=cpu"]
 OPTIONS += [f"--trainer.limit_train_batches={TRAIN}", f"--trainer.limit_val_batches={VAL}"]
