@@ -177,12 +177,14 @@ class LabData(pl.LightningDataModule):
     def predict_dataloader(self) -> Loader:
         return self.test_dataloader()
 
-    def loader(self, samples: TensorSet | MadeBatches, *, shuffle: bool) -> Loader:
+    def loader(
+        self, samples: Any, *, shuffle: bool, sampler: type[BatchIndices] = BatchIndices
+    ) -> Loader:
         """A loader of whole batches; every process gets its share of each."""
         if isinstance(samples, MadeBatches):
             return samples
         trainer = self.trainer
-        indices = BatchIndices(
+        indices = sampler(
             len(samples),
             self.batch_size,
             shuffle=shuffle,

@@ -4,9 +4,8 @@ import zlib
 from collections.abc import Sequence
 
 import torch
-from torch.utils.data import DataLoader
 
-from lab.data.base import Batch, LabData, Loader
+from lab.data.base import LabData, Loader
 from lab.data.word_language import Relations, grid, lands, numbered_text, text, vocabulary
 from lab.data.word_questions import all_questions, numbered, numbers_of, parse_queries
 from lab.data.word_windows import (
@@ -94,7 +93,7 @@ class Families(LabData):
         self.similarities = None
         self.predict_set = parse_queries(self.queries, self.words)
 
-    def train_dataloader(self) -> DataLoader[Batch]:
+    def train_dataloader(self) -> Loader:
         return epochs_loader(self, self.train_set)
 
     def predict_dataloader(self) -> Loader:

@@ -16,9 +16,8 @@ from typing import IO
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
 
-from lab.data.base import Batch, LabData, Loader
+from lab.data.base import LabData, Loader
 from lab.data.download import RemoteFile, data_folder, fetch
 from lab.data.reading import reading
 from lab.data.word_questions import (
@@ -190,7 +189,7 @@ class WordText(LabData):
         if (folder / SIMILARITIES.name).is_file():
             self.similarities = read_similarities(folder / SIMILARITIES.name, self.words)
 
-    def train_dataloader(self) -> DataLoader[Batch]:
+    def train_dataloader(self) -> Loader:
         return epochs_loader(self, self.train_set)
 
     def predict_dataloader(self) -> Loader:

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
-from lab.data.base import Batch, BatchIndices, LabData, TensorSet, as_it_is, epochs_done
+from lab.data.base import Batch, BatchIndices, LabData, Loader, TensorSet
 from lab.errors import LabError
 from lab.seeding import mixed_seed
 
@@ -130,27 +130,7 @@ class EpochIndices(BatchIndices):
             yield rows + self.epoch * self.count
 
 
-def epochs_loader(data: LabData, samples: WordWindows) -> DataLoader[Batch]:
+def epochs_loader(data: LabData, samples: WordWindows) -> Loader:
     """As `LabData.loader`, of a text that is drawn anew in every epoch."""
-    trainer = data.trainer
     samples.seed = int(os.environ.get("PL_GLOBAL_SEED", 0))
-    indices = EpochIndices(
-        len(samples),
-        data.batch_size,
-        shuffle=True,
-        seed=samples.seed,
-        rank=trainer.global_rank if trainer else 0,
-        world_size=trainer.world_size if trainer else 1,
-    )
-    if trainer:
-        # As in `LabData.loader`.
-        indices.set_epoch(epochs_done(trainer))
-    return DataLoader(
-        samples,
-        batch_sampler=indices,
-        collate_fn=as_it_is,
-        num_workers=data.num_workers,
-        persistent_workers=data.num_workers > 0,
-        pin_memory=torch.cuda.is_available(),
-        generator=torch.Generator(),
-    )
+    return data.loader(samples, shuffle=True, sampler=EpochIndices)
