@@ -78,6 +78,7 @@ def run() -> None:
     cpu = torch.cpu.get_capabilities().get("cpu_name")
     facts = {"date": time.strftime("%F"), "cpu": cpu, "cores": os.cpu_count(), "gpu": card}
     facts |= report.versions() | {"git": report.git_commit(), "data": "MNIST"}
+    out = args.json and args.json.absolute()
     source = Path(os.environ.get("LAB_DATA_DIR") or "data").absolute()
     with tempfile.TemporaryDirectory() as place, contextlib.chdir(place):
         if args.quick or not any(source.glob("MNIST/raw/train-images*")):
@@ -85,10 +86,14 @@ def run() -> None:
             generate(source / "MNIST" / "raw", count)
             facts["data"] = f"{count} generated images"
         os.environ |= {"LAB_DATA_DIR": str(source), "OMP_NUM_THREADS": "1"}
-        found = [row for part in args.only for row in rows(part, 1 if args.quick else args.repeats)]
-    print(*(f"{key}: {value}" for key, value in facts.items()), table(found), sep="\n")
-    if args.json:
-        args.json.write_text(json.dumps({**facts, "rows": found}, indent=2) + "\n")
+        print(*(f"{key}: {value}" for key, value in facts.items()), sep="\n")
+        found = []
+        for part in args.only:
+            # Shown and kept as soon as it is known, because the next part may take long or fail.
+            found += (new := list(rows(part, 1 if args.quick else args.repeats)))
+            print(table(new), flush=True)
+            if out:
+                out.write_text(json.dumps({**facts, "rows": found}, indent=2) + "\n")
 
 
 if __name__ == "__main__":
