@@ -177,14 +177,15 @@ class LabData(pl.LightningDataModule):
     def predict_dataloader(self) -> Loader:
         return self.test_dataloader()
 
-    def loader(
-        self, samples: Any, *, shuffle: bool, sampler: type[BatchIndices] = BatchIndices
-    ) -> Loader:
-        """A loader of whole batches; every process gets its share of each."""
+    def loader(self, samples: Any, *, shuffle: bool) -> Loader:
+        """A loader of whole batches; every process gets its share of each.
+
+        A set may have a `sampler` of its own, which is called as `BatchIndices` is.
+        """
         if isinstance(samples, MadeBatches):
             return samples
         trainer = self.trainer
-        indices = sampler(
+        indices = getattr(samples, "sampler", BatchIndices)(
             len(samples),
             self.batch_size,
             shuffle=shuffle,

@@ -64,6 +64,14 @@ def as_pairs(batch: Batch) -> Batch:
     return neighbours(*batch) if len(batch) == 3 else batch
 
 
+class EpochIndices(BatchIndices):
+    """Batches whose indices tell the epoch, see `WordWindows`."""
+
+    def __iter__(self) -> Iterator[Any]:
+        for rows in super().__iter__():
+            yield rows + self.epoch * self.count
+
+
 class WordWindows(Dataset[Batch]):
     """Blocks of a text that is subsampled anew in every epoch, with fresh reaches.
 
@@ -76,6 +84,8 @@ class WordWindows(Dataset[Batch]):
         sentences: number of the sentence of each word, (N,), in order.
         keep: probability of each word of the vocabulary to stay.
     """
+
+    sampler = EpochIndices
 
     def __init__(
         self, words: Tensor, sentences: Tensor, keep: Tensor, *, window: int, seed: int = 0
@@ -122,15 +132,7 @@ class WordWindows(Dataset[Batch]):
         return TensorSet(*(column.contiguous() for column in self.draw(0)))
 
 
-class EpochIndices(BatchIndices):
-    """Batches whose indices tell the epoch, see `WordWindows`."""
-
-    def __iter__(self) -> Iterator[Any]:
-        for rows in super().__iter__():
-            yield rows + self.epoch * self.count
-
-
 def epochs_loader(data: LabData, samples: WordWindows) -> Loader:
     """As `LabData.loader`, of a text that is drawn anew in every epoch."""
     samples.seed = int(os.environ.get("PL_GLOBAL_SEED", 0))
-    return data.loader(samples, shuffle=True, sampler=EpochIndices)
+    return data.loader(samples, shuffle=True)

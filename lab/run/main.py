@@ -20,7 +20,7 @@ NOT_FOR_USERS = (
     r".*does not have many workers",
     r".*Checkpoint directory .* exists and is not empty",
     r".*The number of training batches .* is smaller than the logging interval",
-    r".*You are using a custom batch sampler `BatchIndices` for prediction",
+    r".*You are using a custom batch sampler `\w+` for prediction",
 )
 
 
