@@ -8,6 +8,7 @@ number for whoever wrote it, by `data.writers`.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset
 
 from lab.data.augment import Augmentation, for_images
-from lab.data.base import Batch, BatchIndices, LabData
+from lab.data.base import Batch, BatchIndices
 from lab.seeding import mixed_seed
 
 IGNORED = -100
@@ -115,7 +116,7 @@ def paper_beyond(batch: Batch) -> Batch:
 
 
 def state_text_images(
-    data: LabData, *, height: int, width: int, augmentations: Sequence[Augmentation] = ()
+    data: Any, *, height: int, width: int, augmentations: Sequence[Augmentation] = ()
 ) -> None:
     """The facts and transforms of a data module whose images are at most so high and wide."""
     data.input_shape = (1, height, width)
