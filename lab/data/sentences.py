@@ -14,7 +14,7 @@ from lab.data.char_docs import paragraphs
 from lab.data.counted import uniform
 
 Part = Literal["train", "val", "test"]
-PARTS = ("train", "val", "test")
+PARTS: tuple[Part, ...] = ("train", "val", "test")
 SENTENCE = re.compile(r"(?<=[.!?:])\s+(?=[A-Z\"'(])")
 
 
