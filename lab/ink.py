@@ -44,7 +44,7 @@ def open_image(source: Source) -> Image.Image:
     Raises:
         LabError: no image, a damaged one, one without pixels, or one that is too large.
     """
-    name = os.fspath(source) if isinstance(source, str | os.PathLike) else "image"
+    name = f"{os.fspath(source)}: " if isinstance(source, str | os.PathLike) else ""
     with warnings.catch_warnings():
         # What Pillow warns of is either checked here or does no harm.
         warnings.simplefilter("ignore")
@@ -54,15 +54,15 @@ def open_image(source: Source) -> Image.Image:
             image.load()
             return grey(upright(image))
         except LabError as error:
-            raise LabError(f"{name}: {error}") from None
+            raise LabError(f"{name}{error}") from None
         except FileNotFoundError:
-            raise LabError(f"{name}: there is no such file") from None
+            raise LabError(f"{name}there is no such file") from None
         except Image.UnidentifiedImageError:
-            raise LabError(f"{name}: this is no image, or of a format not known here") from None
+            raise LabError(f"{name}this is no image, or of a format not known here") from None
         # Decoders fail on damaged files in all the ways there are.
         except Exception as error:
             reason = " ".join(str(error).split())[:80] or type(error).__name__
-            raise LabError(f"{name}: the image can't be read ({reason})") from error
+            raise LabError(f"{name}the image can't be read ({reason})") from error
 
 
 def opened(source: Source) -> Image.Image:
@@ -140,6 +140,25 @@ def on_paper(image: Image.Image) -> Image.Image:
     light, dark = (Image.alpha_composite(sheet, image).convert("L") for sheet in sheets)
     low, high = light.getextrema()
     return dark if low == high else light
+
+
+def line_ink(source: Source, *, height: int, width: int) -> Tensor:
+    """Ink (height, W) of a line of writing; what would be wider than `width` is squeezed to it.
+
+    Raises:
+        LabError: see `open_image` and `resize_to_height`.
+    """
+    ink = resize_to_height(to_ink(open_image(source)), height)
+    return resize(ink, height, min(ink.shape[1], width))
+
+
+def page_ink(source: Source, *, height: int, width: int) -> Tensor:
+    """Ink (H, W) of a page or paragraph, scaled down if it is larger than that.
+
+    Raises:
+        LabError: see `open_image`.
+    """
+    return shrink_into(to_ink(open_image(source)), height, width)
 
 
 def to_ink(image: Image.Image) -> Tensor:

@@ -1,0 +1,129 @@
+"""Lines of writing from a folder or zip of one's own, with a table of their texts.
+
+Batch: see `lab.data.text_images`. The form of folder and table: see `lab.data.line_table`.
+Split: as the table says. What the lines of a split have in common, such as their writers, is up to whoever
+made it.
+"""
+
+from functools import cached_property
+from pathlib import Path
+
+from lab.data.augment_text import text_augmentations
+from lab.data.base import LabData
+from lab.data.line_table import PARTS, Row, image_names, located, opened_files, read_table
+from lab.data.stored_text_images import StoredTextImages
+from lab.data.text_images import state_text_images
+from lab.data.vocabulary import CharVocabulary, stated_vocabulary
+from lab.errors import LabError
+from lab.ink import line_ink
+
+# What is stated as long as there is no folder to read it from.
+ASCII = "".join(map(chr, range(32, 127)))
+LONGEST = 100
+
+
+class LineFolder(LabData):
+    """Lines of handwriting from images in a folder or zip, with a tab-separated file of id, split, text.
+
+    Args:
+        path: the folder or zip, as it is or below LAB_DATA_DIR; see `lab.data.line_table` for its form.
+        height: H, to which each image is scaled.
+        width: the widest that an image may be; what is wider is squeezed.
+        augment: strength of random changes of the training images, see `lab.data.augment_text`.
+        characters: the alphabet, as such or by the path of a text file; by default that of the training
+            texts. Say the same here and where a net is trained beforehand. All others are unknown.
+
+    Raises:
+        LabError: an option out of range; no such folder, a wrong line in its table, or a missing or
+            damaged image.
+    """
+
+    def __init__(
+        self,
+        *,
+        batch_size: int = 32,
+        num_workers: int = 0,
+        path: str | None = None,
+        height: int = 56,
+        width: int = 1536,
+        augment: float = 0.0,
+        characters: str | None = None,
+    ) -> None:
+        super().__init__(batch_size=batch_size, num_workers=num_workers)
+        check_line_size(height, width)
+        self.path, self.height, self.width, self.characters = path, height, width, characters
+        state_text_images(
+            self, height=height, width=width, augmentations=text_augmentations(augment)
+        )
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """What the table says; nothing as long as no folder is given."""
+        return [] if self.path is None else read_table(located(self.path, "--data.path"))
+
+    @cached_property
+    def vocabulary(self) -> CharVocabulary:
+        """The numbers of the characters; the table is read to know them."""
+        if self.characters is not None or not self.rows:
+            return stated_vocabulary(self.characters or ASCII)
+        texts = [row.text for row in self.rows if row.split == "train"]
+        return CharVocabulary("".join(texts), unknown=True)
+
+    @property
+    def alphabet(self) -> tuple[str, ...]:
+        """Characters by number, the first of which is the unknown one."""
+        return self.vocabulary.tokens
+
+    @property
+    def text_length(self) -> int:
+        """Characters of the longest text."""
+        return max((len(row.text) for row in self.rows), default=LONGEST)
+
+    @cached_property
+    def writers(self) -> tuple[str, ...]:
+        """Names by number; one without a name if the table has no writers."""
+        return tuple(sorted({row.writer for row in self.rows}))
+
+    def prepare_data(self) -> None:
+        if self.path is None:
+            raise LabError(
+                "--data.path: say which folder or zip has the lines: images, and a file lines.tsv with\n"
+                "the columns id, split (train, val or test) and text, separated by tabs"
+            )
+
+    def setup(self, stage: str) -> None:
+        if hasattr(self, "train_set"):
+            return
+        sets = (
+            stored_lines(
+                located(self.path or "", "--data.path"),
+                [row for row in self.rows if row.split == part],
+                self,
+            )
+            for part in PARTS
+        )
+        self.train_set, self.val_set, self.test_set = sets
+
+
+def check_line_size(height: int, width: int) -> None:
+    """Refuse images in which nobody could read, or that need too much memory."""
+    if not 8 <= height <= 256:
+        raise LabError(f"--data.height {height}: choose 8 to 256")
+    if not height <= width <= 8192:
+        raise LabError(f"--data.width {width}: choose {height} (--data.height) to 8192")
+
+
+def stored_lines(root: Path, rows: list[Row], data: LineFolder) -> StoredTextImages:
+    """The lines of some rows, read into memory."""
+    images = []
+    with opened_files(root) as files:
+        for name in image_names(files, rows):
+            try:
+                ink = line_ink(files.read(name), height=data.height, width=data.width)
+            except LabError as error:
+                raise LabError(f"{root}, {name}: {error}") from error
+            images.append(ink)
+    number = {writer: index for index, writer in enumerate(data.writers)}
+    return StoredTextImages(
+        images, [row.text for row in rows], [number[row.writer] for row in rows], data.vocabulary
+    )
