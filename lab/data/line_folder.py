@@ -6,20 +6,15 @@ made it.
 """
 
 from functools import cached_property
-from pathlib import Path
 
 from lab.data.augment_text import text_augmentations
 from lab.data.base import LabData
-from lab.data.line_table import PARTS, Row, image_names, located, opened_files, read_table
+from lab.data.line_table import PARTS, LineTable, image_names, opened_files
 from lab.data.stored_text_images import StoredTextImages
 from lab.data.text_images import state_text_images
 from lab.data.vocabulary import CharVocabulary, stated_vocabulary
 from lab.errors import LabError
 from lab.ink import line_ink
-
-# What is stated as long as there is no folder to read it from.
-ASCII = "".join(map(chr, range(32, 127)))
-LONGEST = 100
 
 
 class LineFolder(LabData):
@@ -29,7 +24,7 @@ class LineFolder(LabData):
         path: the folder or zip, as it is or below LAB_DATA_DIR; see `lab.data.line_table` for its form.
         height: H, to which each image is scaled.
         width: the widest that an image may be; what is wider is squeezed.
-        augment: strength of random changes of the training images, see `lab.data.augment_text`.
+        augment: strength of random changes of training images, 1 for those as between people.
         characters: the alphabet, as such or by the path of a text file; by default that of the training
             texts. Say the same here and where a net is trained beforehand. All others are unknown.
 
@@ -51,23 +46,18 @@ class LineFolder(LabData):
     ) -> None:
         super().__init__(batch_size=batch_size, num_workers=num_workers)
         check_line_size(height, width)
-        self.path, self.height, self.width, self.characters = path, height, width, characters
+        self.table = LineTable(path)
+        self.height, self.width, self.characters = height, width, characters
         state_text_images(
             self, height=height, width=width, augmentations=text_augmentations(augment)
         )
 
     @cached_property
-    def rows(self) -> list[Row]:
-        """What the table says; nothing as long as no folder is given."""
-        return [] if self.path is None else read_table(located(self.path, "--data.path"))
-
-    @cached_property
     def vocabulary(self) -> CharVocabulary:
         """The numbers of the characters; the table is read to know them."""
-        if self.characters is not None or not self.rows:
-            return stated_vocabulary(self.characters or ASCII)
-        texts = [row.text for row in self.rows if row.split == "train"]
-        return CharVocabulary("".join(texts), unknown=True)
+        if self.characters is not None:
+            return stated_vocabulary(self.characters)
+        return CharVocabulary(self.table.training_characters, unknown=True)
 
     @property
     def alphabet(self) -> tuple[str, ...]:
@@ -77,32 +67,25 @@ class LineFolder(LabData):
     @property
     def text_length(self) -> int:
         """Characters of the longest text."""
-        return max((len(row.text) for row in self.rows), default=LONGEST)
+        return self.table.longest
 
-    @cached_property
+    @property
     def writers(self) -> tuple[str, ...]:
-        """Names by number; one without a name if the table has no writers."""
-        return tuple(sorted({row.writer for row in self.rows}))
+        """Names by number."""
+        return self.table.writers
 
     def prepare_data(self) -> None:
-        if self.path is None:
-            raise LabError(
-                "--data.path: say which folder or zip has the lines: images, and a file lines.tsv with\n"
-                "the columns id, split (train, val or test) and text, separated by tabs"
-            )
+        # Whoever named no folder is told so before anything else.
+        _ = self.table.root
 
     def setup(self, stage: str) -> None:
-        if hasattr(self, "train_set"):
-            return
-        sets = (
-            stored_lines(
-                located(self.path or "", "--data.path"),
-                [row for row in self.rows if row.split == part],
-                self,
+        if not hasattr(self, "train_set"):
+            self.train_set, self.val_set, self.test_set = (
+                stored_lines(
+                    self.table, part, self.vocabulary, height=self.height, width=self.width
+                )
+                for part in PARTS
             )
-            for part in PARTS
-        )
-        self.train_set, self.val_set, self.test_set = sets
 
 
 def check_line_size(height: int, width: int) -> None:
@@ -113,17 +96,18 @@ def check_line_size(height: int, width: int) -> None:
         raise LabError(f"--data.width {width}: choose {height} (--data.height) to 8192")
 
 
-def stored_lines(root: Path, rows: list[Row], data: LineFolder) -> StoredTextImages:
-    """The lines of some rows, read into memory."""
+def stored_lines(
+    table: LineTable, part: str, vocabulary: CharVocabulary, *, height: int, width: int
+) -> StoredTextImages:
+    """The lines of one part, read into memory."""
+    rows = [row for row in table.rows if row.split == part]
     images = []
-    with opened_files(root) as files:
+    with opened_files(table.root) as files:
         for name in image_names(files, rows):
             try:
-                ink = line_ink(files.read(name), height=data.height, width=data.width)
+                images.append(line_ink(files.read(name), height=height, width=width))
             except LabError as error:
-                raise LabError(f"{root}, {name}: {error}") from error
-            images.append(ink)
-    number = {writer: index for index, writer in enumerate(data.writers)}
-    return StoredTextImages(
-        images, [row.text for row in rows], [number[row.writer] for row in rows], data.vocabulary
-    )
+                raise LabError(f"{table.root}, {name}: {error}") from error
+    number = {writer: index for index, writer in enumerate(table.writers)}
+    writers = [number[row.writer] for row in rows]
+    return StoredTextImages(images, [row.text for row in rows], writers, vocabulary)

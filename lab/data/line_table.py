@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from lab.data.download import data_folder
@@ -21,6 +22,9 @@ from lab.errors import LabError, nearest
 PARTS = ("train", "val", "test")
 NEEDED = ("id", "split", "text")
 OPTIONAL = ("writer", "file")
+# What is stated as long as there is no table to read it from.
+ASCII = "".join(map(chr, range(32, 127)))
+LONGEST = 100
 IMAGES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".ppm", ".pgm")
 
 
@@ -36,7 +40,54 @@ class Row:
     file: str
 
 
-def located(path: str, option: str) -> Path:
+class LineTable:
+    """The table of a folder or zip, which is read when it is first asked for anything.
+
+    Args:
+        path: the folder or zip, as it is or below LAB_DATA_DIR; None as long as none was named, and then
+            there are no rows.
+    """
+
+    def __init__(self, path: str | None) -> None:
+        self.path = path
+
+    @property
+    def root(self) -> Path:
+        """Where the folder or zip is.
+
+        Raises:
+            LabError: nowhere.
+        """
+        if self.path is None:
+            raise LabError(
+                "--data.path: say which folder or zip has the lines: images, and a file lines.tsv with\n"
+                "the columns id, split (train, val or test) and text, separated by tabs"
+            )
+        return located(self.path)
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """All lines of writing."""
+        return [] if self.path is None else read_table(self.root)
+
+    @cached_property
+    def writers(self) -> tuple[str, ...]:
+        """Names of the writers; one without a name if the table has no such column."""
+        return tuple(sorted({row.writer for row in self.rows}))
+
+    @property
+    def longest(self) -> int:
+        """Characters of the longest text."""
+        return max((len(row.text) for row in self.rows), default=LONGEST)
+
+    @cached_property
+    def training_characters(self) -> str:
+        """The characters of the training texts; those of ASCII as long as there are no texts."""
+        texts = [row.text for row in self.rows if row.split == "train"]
+        return "".join(sorted(set("".join(texts) if texts else ASCII)))
+
+
+def located(path: str) -> Path:
     """The path as it is, or below LAB_DATA_DIR.
 
     Raises:
@@ -46,7 +97,7 @@ def located(path: str, option: str) -> Path:
     for place in places:
         if place.exists():
             return place
-    raise LabError(f"{option} {path}: there is no such file or folder,\nnor {places[1]}")
+    raise LabError(f"--data.path {path}: there is no such file or folder,\nnor {places[1]}")
 
 
 class Files:

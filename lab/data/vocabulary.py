@@ -65,7 +65,7 @@ class CharVocabulary:
         return "".join(self.tokens[number] for number in numbers.tolist())
 
 
-def stated_vocabulary(characters: str) -> CharVocabulary:
+def stated_vocabulary(characters: str, *, several_lines: bool = False) -> CharVocabulary:
     """The alphabet that `--data.characters` states, and the unknown token.
 
     Data modules that state the same characters number them alike, so that a net trained with one goes on
@@ -74,6 +74,7 @@ def stated_vocabulary(characters: str) -> CharVocabulary:
     Args:
         characters: all of them, one after another; or the path of a UTF-8 file, of which all characters
             count but line breaks, tabs and their like.
+        several_lines: the line break is a character too.
 
     Raises:
         LabError: the file is no UTF-8 text, or there is no character.
@@ -89,7 +90,7 @@ def stated_vocabulary(characters: str) -> CharVocabulary:
     }
     if not found:
         raise LabError(f"--data.characters {characters!r}: it has no character")
-    return CharVocabulary(found, unknown=True)
+    return CharVocabulary([*found, "\n"] if several_lines else found, unknown=True)
 
 
 def is_file(path: str) -> bool:
