@@ -1,0 +1,145 @@
+"""Random transforms of images of writing: bent, slanted, thicker or thinner, fainter, on grey paper.
+
+Images (B, 1, H, W) in [0, 1], 0 being paper and 1 ink, on whatever device they are; every sample gets its
+own. Lengths are told in lines: the height of a line of writing, which is H unless `line` (pixels) is given.
+Source: elastic distortion after Simard, Steinkraus, Platt 2003, its field interpolated from a coarse grid.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from lab.data.augment import Augmentation, uniform
+from lab.errors import LabError
+
+STRONGEST = 2.0
+
+
+def text_augmentations(strength: float, *, line: int | None = None) -> list[Augmentation]:
+    """What suits handwriting: 1 for changes as between people, 0 for none.
+
+    Args:
+        strength: factor of all changes.
+        line: pixels between two lines of a page; the images are one line each if it is not given.
+
+    Raises:
+        LabError: a strength out of range.
+    """
+    if not 0 <= strength <= STRONGEST:
+        raise LabError(f"--data.augment {strength}: choose 0 (none) to {STRONGEST:g}")
+    if strength == 0:
+        return []
+    shape = {"slant": 0.25, "slope": 0.06, "shrink": 0.12, "move": 0.04, "bend": 0.04}
+    return [
+        warp(**{name: strength * limit for name, limit in shape.items()}, line=line),
+        thickness(0.4 * strength),
+        shades(curve=0.4 * strength, paper=0.08 * strength, ink=0.2 * strength),
+        noise(0.06 * strength),
+    ]
+
+
+def warp(
+    *,
+    slant: float = 0.0,
+    slope: float = 0.0,
+    shrink: float = 0.0,
+    move: float = 0.0,
+    bend: float = 0.0,
+    line: int | None = None,
+) -> Augmentation:
+    """Shear, rotate, shrink, move and bend each image about its centre, in one bilinear resampling.
+
+    What lies at the border of the image hardly leaves it; paper enters.
+
+    Args:
+        slant: how far the top and the bottom of the image move sideways, as a share of half a line.
+        slope: how far its two ends move up and down, in lines.
+        shrink: largest loss of width and of height, as a share of each.
+        move: largest move up or down, in lines.
+        bend: largest move of each point of a grid with half a line between its points, in lines.
+    """
+
+    def transform(images: Tensor) -> Tensor:
+        count, _, height, width = images.shape
+        device = images.device
+        unit = min(line or height, height)
+        # Pixels from the centre; a pixel's place is its middle, so the first and the last are the ends.
+        end_y, end_x = max(height - 1, 1) / 2, max(width - 1, 1) / 2
+        rows, columns = (math.ceil(4 * end / unit) + 1 for end in (end_y, end_x))
+        y = torch.linspace(-end_y, end_y, rows, device=device)[:, None]
+        x = torch.linspace(-end_x, end_x, columns, device=device)
+
+        def drawn(limit: float) -> Tensor:
+            return uniform(count, limit, device).view(-1, 1, 1)
+
+        # Where the ink of each point comes from: further out where the image shrinks.
+        wide, tall = 1 + drawn(shrink).abs(), 1 + drawn(shrink).abs()
+        # As far sideways as leaves the ends of a shrunk line inside.
+        right = drawn(0.5) * (wide - 1) * end_x
+        from_x = x * wide + y * drawn(slant * unit / (2 * end_y)) + right
+        from_y = y * tall + x * drawn(slope * unit / end_x) + drawn(move * unit)
+        field = torch.stack([from_x, from_y], dim=1)
+        field = field + (torch.rand_like(field) * 2 - 1) * (bend * unit)
+        field = field / torch.tensor([end_x, end_y], device=device).view(2, 1, 1)
+        grid = F.interpolate(field, size=(height, width), mode="bilinear", align_corners=True)
+        # Half precision would place pixels too coarsely.
+        moved = F.grid_sample(images.float(), grid.permute(0, 2, 3, 1), align_corners=True)
+        return moved.to(images.dtype)
+
+    return transform
+
+
+def thickness(limit: float) -> Augmentation:
+    """Make strokes thicker or thinner, by up to `limit` pixels on each side of a stroke."""
+
+    def transform(images: Tensor) -> Tensor:
+        change = uniform(len(images), limit, images.device).view(-1, 1, 1, 1).to(images.dtype)
+        # The least of values is the largest of their negatives.
+        sign = torch.where(change < 0, -1, 1).to(images.dtype)
+        return images.lerp(sign * largest_nearby(sign * images), change.abs().clamp(max=1))
+
+    return transform
+
+
+def largest_nearby(images: Tensor) -> Tensor:
+    """The largest of each pixel and its neighbours above, below and beside it."""
+    found = images.clone()
+    for axis in (2, 3):
+        length = images.shape[axis] - 1
+        for here, there in ((0, 1), (1, 0)):
+            part = found.narrow(axis, here, length)
+            part.copy_(torch.maximum(part, images.narrow(axis, there, length)))
+    return found
+
+
+def shades(*, curve: float = 0.0, paper: float = 0.0, ink: float = 0.0) -> Augmentation:
+    """Change the greys: those between paper and ink, then paper and ink themselves.
+
+    Args:
+        curve: how far a grey of one half moves, in quarters, darker or lighter.
+        paper: how dark paper becomes at most.
+        ink: how much ink may lose.
+    """
+
+    def transform(images: Tensor) -> Tensor:
+        count, device = len(images), images.device
+        bow, least, lost = (
+            uniform(count, limit, device).view(-1, 1, 1, 1).to(images.dtype)
+            for limit in (curve, paper, ink)
+        )
+        bowed = images + bow * images * (1 - images)
+        return least.abs() + bowed * (1 - least.abs() - lost.abs())
+
+    return transform
+
+
+def noise(limit: float) -> Augmentation:
+    """Add to each pixel a random grey in both directions, up to a bound drawn for each image."""
+
+    def transform(images: Tensor) -> Tensor:
+        bound = uniform(len(images), limit, images.device).view(-1, 1, 1, 1).to(images.dtype)
+        return torch.addcmul(images, torch.rand_like(images) * 2 - 1, bound).clamp(0, 1)
+
+    return transform
