@@ -9,35 +9,43 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from lab.nets.attention import normalise
 from lab.nets.layers import BatchNorm, check_at_least, check_image, initialise
 from lab.nets.text_decoder import TextDecoder, sine_positions
 
 
+class _Layer(nn.Module):
+    """Convolution and batch normalisation: (B, in, H, W) -> (B, out, H / down, W / along), rounded up."""
+
+    def __init__(
+        self, channels_in: int, channels: int, kernel: int, *, stride: tuple[int, int]
+    ) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels_in, channels, kernel, stride, kernel // 2, bias=False)
+        initialise(self.conv, "he", "relu")
+        self.norm = BatchNorm(channels)
+
+    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        x = self.norm(self.conv(x))
+        # In place, since memory is what takes the time here.
+        return x if mask is None else x.mul_(mask)
+
+
 class _Block(nn.Module):
-    """(B, in, H, W) -> (B, out, H / stride, W / stride): two convolutions around which the input passes.
+    """(B, in, H, W) -> (B, out, H / down, W / along): two convolutions around which the input passes."""
 
-    Beyond an image's true size all that goes in and comes out is zero.
-    """
-
-    def __init__(self, channels_in: int, channels: int, *, stride: int) -> None:
+    def __init__(self, channels_in: int, channels: int, *, stride: tuple[int, int]) -> None:
         super().__init__()
         self.stride = stride
-        self.first_norm, self.second_norm = BatchNorm(channels_in), BatchNorm(channels)
-        self.first = nn.Conv2d(channels_in, channels, 3, stride=stride, padding=1, bias=False)
-        self.second = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-        same = channels_in == channels and stride == 1
-        self.shortcut = (
-            None if same else nn.Conv2d(channels_in, channels, 1, stride=stride, bias=False)
-        )
+        self.first = _Layer(channels_in, channels, 3, stride=stride)
+        self.second = _Layer(channels, channels, 3, stride=(1, 1))
+        same = channels_in == channels and stride == (1, 1)
+        self.shortcut = None if same else _Layer(channels_in, channels, 1, stride=stride)
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        halved = mask[:, :, :: self.stride, :: self.stride]
-        entered = F.relu(self.first_norm(x)) * mask
-        branch = self.second(F.relu(self.second_norm(self.first(entered))) * halved)
-        return (branch + (x if self.shortcut is None else self.shortcut(entered))) * halved
+    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        branch = self.second(self.first(x, mask).relu_(), mask)
+        return (branch + (x if self.shortcut is None else self.shortcut(x, mask))).relu_()
 
 
 class ResNetTransformer(nn.Module):
@@ -80,15 +88,16 @@ class ResNetTransformer(nn.Module):
         check_at_least("stem_stride", stem_stride, 1)
         check_at_least("length", length, 1)
         check_image(input_shape, least=4 * stem_stride, way_out="use MLP")
+        self.stem = _Layer(input_shape[0], channels, 5, stride=(stem_stride, stem_stride))
         self.stem_stride, size = stem_stride, channels
-        self.stem = nn.Conv2d(input_shape[0], size, 3, stride=stem_stride, padding=1, bias=False)
         self.blocks = nn.ModuleList()
-        for stage in range(3):
+        for stage, stride in enumerate([(1, 1), (2, 2), (2, 1)]):
             for place in range(blocks):
-                stride = 2 if stage > 0 and place == 0 else 1
-                self.blocks.append(_Block(size, channels * 2**stage, stride=stride))
-                size = channels * 2**stage
-        self.leave = BatchNorm(size)
+                wide = channels * 2**stage
+                self.blocks.append(_Block(size, wide, stride=(1, 1) if place else stride))
+                size = wide
+        # On a CPU faster than the usual order of the numbers.
+        self.to(memory_format=torch.channels_last)
         self.decoder = TextDecoder(
             num_outputs,
             memory=size,
@@ -98,31 +107,30 @@ class ResNetTransformer(nn.Module):
             length=length,
             dropout=dropout,
         )
-        for module in (self.stem, *self.blocks.modules()):
-            if isinstance(module, nn.Conv2d):
-                initialise(module, "he", "relu")
 
     def forward(self, images: Tensor, tokens: Tensor, sizes: Tensor | None = None) -> Tensor:
         return self.decoder(tokens, *self.encode(images, sizes))
 
     def encode(self, images: Tensor, sizes: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """A memory (B, h * w, M) of images, and where it is not padding, (B, h * w)."""
-        mask = inside(images, sizes)
-        x = self.stem(images * mask)
-        mask = mask[:, :, :: self.stem_stride, :: self.stem_stride]
-        x = x * mask
+        mask = None if sizes is None else inside(images, sizes)
+        mask = every(mask, (self.stem_stride, self.stem_stride))
+        x = self.stem(images, mask).relu_()
         for block in self.blocks:
+            mask = every(mask, block.stride)
             x = block(x, mask)
-            mask = mask[:, :, :: block.stride, :: block.stride]
-        x = normalise(F.relu(self.leave(x)).movedim(1, -1))  # (B, h, w, M)
+        x = normalise(x.movedim(1, -1))  # (B, h, w, M)
         memory = x + positions(x.shape[1], x.shape[2], x).to(x)
-        return memory.flatten(1, 2), None if sizes is None else mask.bool().flatten(1)
+        return memory.flatten(1, 2), None if mask is None else mask.bool().flatten(1)
 
 
-def inside(images: Tensor, sizes: Tensor | None) -> Tensor:
+def every(mask: Tensor | None, stride: tuple[int, int]) -> Tensor | None:
+    """Of a mask (B, 1, H, W) every so-manieth row and column: that of what a stride leaves."""
+    return None if mask is None else mask[:, :, :: stride[0], :: stride[1]]
+
+
+def inside(images: Tensor, sizes: Tensor) -> Tensor:
     """1 within the true size of each image (B, C, H, W), 0 beyond: (B, 1, H, W)."""
-    if sizes is None:
-        return images.new_ones(1, 1, *images.shape[2:])
     height, width = images.shape[2:]
     rows = torch.arange(height, device=images.device) < sizes[:, :1]
     columns = torch.arange(width, device=images.device) < sizes[:, 1:]

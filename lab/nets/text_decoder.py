@@ -45,6 +45,7 @@ class TextDecoder(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
+        self.length, self.memory = length, memory
         self.trunk = Decoder(
             width, depth=depth, heads=heads, length=length, dropout=dropout, memory=memory
         )
