@@ -1,10 +1,12 @@
 """English for lines of writing: sentences of the text that ships inside CPython, in three disjoint parts.
 
-Source: `pydoc_data.topics` (Python Software Foundation licence), the prose of it without tables and code.
+Source: `pydoc_data.topics` (Python Software Foundation licence), the prose of it without tables, code and
+markup, in printable ASCII. Releases of CPython differ in it.
 """
 
 import hashlib
 import re
+from collections.abc import Iterable
 from functools import cache
 from typing import Literal
 
@@ -14,56 +16,105 @@ from lab.data.char_docs import paragraphs
 from lab.data.counted import uniform
 
 Part = Literal["train", "val", "test"]
-PARTS = ("train", "val", "test")
+PARTS: tuple[Part, ...] = ("train", "val", "test")
 SENTENCE = re.compile(r"(?<=[.!?:])\s+(?=[A-Z\"'(])")
+TYPOGRAPHIC = str.maketrans(
+    {**dict.fromkeys("’‘", "'"), **dict.fromkeys("“”", '"'), **dict.fromkeys("–—", "-"), "…": "..."}
+)
 
 
 @cache
 def sentences(part: Part) -> tuple[str, ...]:
-    """All sentences of a part, each once; which part one is in is a function of its words alone.
+    """All sentences of a part, each once, in the order of the text.
 
-    Of ten sentences eight are for training, one for validation, one for the test.
+    Which part one is in is a function of its words alone: of ten eight are for training, one for
+    validation, one for the test.
     """
     found: dict[str, None] = {}
     for paragraph in paragraphs():
         if is_prose(paragraph):
-            found |= dict.fromkeys(SENTENCE.split(" ".join(paragraph.split())))
-    chosen = [sentence for sentence in found if len(sentence) > 1 and part_of(sentence) == part]
-    return tuple(sorted(chosen))
+            found |= dict.fromkeys(SENTENCE.split(plain(paragraph)))
+    return tuple(s for s in found if is_sentence(s) and part_of(s) == part)
 
 
 def is_prose(paragraph: str) -> bool:
-    """Whether a paragraph is neither a table nor an example."""
-    return not re.search(r"^ {5}|^\s*[+|>]|--|==|  \S+  ", paragraph, re.MULTILINE)
+    """Whether a paragraph is neither a table nor an example nor a headline."""
+    return not re.search(
+        r"^ {5}|^\s*([+|>]|\.\. )|--|==|::|[*=~^\-_]{4}|  \S+  ", paragraph, re.MULTILINE
+    )
 
 
-def part_of(sentence: str) -> Part:
-    """The part of a sentence, by a hash of its letters and digits: small changes of it move nothing."""
-    key = re.sub(r"\W", "", sentence).lower()
+def plain(paragraph: str) -> str:
+    """A paragraph as one line of printable ASCII without bullets and marks for emphasis or code."""
+    text = re.sub(r"^\s*(\* |\d+\. )", "", paragraph.translate(TYPOGRAPHIC))
+    text = re.sub(r":\w+:`([^`]*)`", r"\1", text)
+    text = re.sub(r"(?<!\w)(\*{1,2})(?=\S)([^*]+?)(?<=\S)\1(?!\w)", r"\2", text)
+    return " ".join(re.sub(r"[^ -~\s]|`", "", text).split())
+
+
+def is_sentence(text: str) -> bool:
+    """Whether a text is a whole sentence of at least three words, most of it letters."""
+    letters = sum(c.isalpha() or c == " " for c in text)
+    whole = re.match(r"[A-Z\"'(]", text) and re.search(r"[.!?:][\"')]?$", text)
+    return bool(whole) and text.count(" ") >= 2 and letters >= 0.85 * len(text)
+
+
+def part_of(text: str) -> Part:
+    """The part of a text, by a hash of its letters and digits: small changes of it move nothing."""
+    key = re.sub(r"\W", "", text).lower() or text
     share = hashlib.sha256(key.encode()).digest()[0]
     return "train" if share < 205 else "val" if share < 230 else "test"
 
 
-def line_texts(part: Part, seed: int, indices: np.ndarray, *, least: int, most: int) -> list[str]:
-    """A text for each of the numbers `indices`: whole words of one sentence, `least` to `most` characters.
+class Passages:
+    """Texts in a row, of which any number of passages are chosen at once.
 
-    A sentence that is shorter comes whole; a single word that is longer is cut.
+    Args:
+        texts: each of words that single spaces part; at least one word in all.
     """
-    pool = sentences(part)
-    texts = []
-    for first, second, third in uniform(seed, indices, 3):
-        words = pool[int(first * len(pool))].split(" ")
-        # As long a text as was drawn, from any word after which enough is left.
-        length = least + int(third * (most - least + 1))
-        ends = np.cumsum([len(word) + 1 for word in words])
-        starts = np.flatnonzero(ends[-1] - (ends - [len(word) + 1 for word in words]) > length)
-        start = int(second * len(starts)) if len(starts) else 0
-        texts.append(cut_to(" ".join(words[start:]), length))
-    return texts
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self.text = "\n".join(texts)
+        codes = np.frombuffer(self.text.encode("utf-32-le"), dtype=np.uint32)
+        gaps = np.flatnonzero((codes == ord(" ")) | (codes == ord("\n")))
+        breaks = np.append(np.flatnonzero(codes == ord("\n")), len(codes))
+        # Where each word begins and ends, and the text that it is in.
+        self.starts, self.ends = np.append(0, gaps + 1), np.append(gaps, len(codes))
+        owner = np.searchsorted(breaks, self.starts)
+        self.lasts = breaks[owner]
+        self.firsts = np.append(0, breaks + 1)[owner]
+
+    def lines(self, draws: np.ndarray, *, least: int, most: int) -> list[str]:
+        """A passage for each row of two numbers in [0, 1), (N, 2): whole words of one text.
+
+        It has `least` to `most` characters, fewer if the text is shorter. Where no whole words fit, the
+        last one is cut.
+        """
+        word = (draws[:, 0] * len(self.starts)).astype(np.int64)
+        length = least + (draws[:, 1] * (most - least + 1)).astype(np.int64)
+        last = self.lasts[word]
+        # From the word that was drawn, or from an earlier one if too little is left.
+        earliest = np.maximum(np.minimum(self.starts[word], last - length), self.firsts[word])
+        start = self.starts[np.searchsorted(self.starts, earliest)]
+        stop = np.minimum(start + length, last)
+        end = self.ends[np.searchsorted(self.ends, stop, side="right") - 1]
+        # Too short without the next word: with it if it fits, else with a part of it.
+        short = end - start < np.minimum(least, last - start)
+        whole = self.ends[np.searchsorted(self.ends, np.minimum(start + least, last))]
+        end = np.where(short, np.where(whole - start <= most, whole, stop), end)
+        spans = zip(start.tolist(), end.tolist(), strict=True)
+        return [self.text[a:b].rstrip() for a, b in spans]
 
 
-def cut_to(text: str, length: int) -> str:
-    """The first whole words of a text, at most `length` characters; of a longer word its beginning."""
-    if len(text) <= length:
-        return text
-    return text[:length].rpartition(" ")[0].rstrip() if " " in text[: length + 1] else text[:length]
+@cache
+def passages(part: Part) -> Passages:
+    """The sentences of a part, to choose from."""
+    return Passages(sentences(part))
+
+
+def line_texts(part: Part, seed: int, indices: np.ndarray, *, least: int, most: int) -> list[str]:
+    """A text for each of the numbers `indices`: words of one sentence, `least` to `most` characters.
+
+    A sentence that is shorter comes whole; a word is cut only where no whole words are long enough.
+    """
+    return passages(part).lines(uniform(seed, indices, 2), least=least, most=most)
