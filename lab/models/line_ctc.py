@@ -8,6 +8,7 @@ Run:   python training/run_experiment.py --data DigitLines --model LineCTC --mod
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
@@ -16,7 +17,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lab.ctc import ctc_greedy
+from lab.ctc_beam import beam_search
 from lab.errors import LabError
+from lab.language_model import load_language_model
 from lab.models.building import (
     NetBuilder,
     OptimizerBuilder,
@@ -48,6 +51,11 @@ class LineCTC(pl.LightningModule):
         text_length: most characters of a text, from the data module.
         net: builds the net that maps images and their sizes to logits (B, T, V + 1).
         warmup: share of all steps in which the learning rate rises.
+        beam: how many texts of a line `test` and `predict` compare; 1 takes the likeliest path, as
+            validation does.
+        language_model: the checkpoint of a CharLM that joins in; it must not know the texts of the test.
+        lm_weight: factor on its log probabilities.
+        length_bonus: what each character adds to the score of a text, in nats.
 
     Raises:
         LabError: texts of several lines, a net of another kind, or an option out of range.
@@ -67,11 +75,21 @@ class LineCTC(pl.LightningModule):
         optimizer: OptimizerBuilder | None = None,
         schedule: Schedule = "onecycle",
         warmup: float = 0.1,
+        beam: int = 1,
+        language_model: str | None = None,
+        lm_weight: float = 0.3,
+        length_bonus: float = 0.0,
     ) -> None:
         super().__init__()
         if "\n" in alphabet:
             raise LabError(
                 "--model LineCTC reads one line, the data have texts of several: use LineTransformer"
+            )
+        if beam < 1:
+            raise LabError(f"--model.beam {beam}: choose 1 (none) or more")
+        if language_model is not None and beam == 1:
+            raise LabError(
+                "--model.language_model needs a search: give --model.beam too, such as 16"
             )
         self.optimization = optimization_options(
             optimizer=optimizer, lr=lr, schedule=schedule, warmup=warmup
@@ -84,6 +102,9 @@ class LineCTC(pl.LightningModule):
                 f"--model.net {type(self.net).__name__} gives no logits along a line: "
                 "choose LineCNN, LineCNNLSTM, SlidingCNN or one with `frames`"
             )
+        scorer = language_model and load_language_model(Path(language_model), self.alphabet)
+        self.search: dict[str, Any] = {"beam": beam, "scorer": scorer or None}
+        self.search |= {"lm_weight": lm_weight, "length_bonus": length_bonus}
         self.metrics = nn.ModuleDict({stage: reading_metrics() for stage in ("val", "test")})
 
     def forward(self, images: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor]:
@@ -108,20 +129,23 @@ class LineCTC(pl.LightningModule):
 
     def predict_step(self, batch: Batch, batch_idx: int) -> list[str]:
         """What is read in each line."""
-        return self.read(*self(*batch[:2]))
+        return self.read(*self(*batch[:2]), **self.search)
 
-    def read(self, logits: Tensor, frames: Tensor) -> list[str]:
-        """Texts of logits (B, T, V + 1)."""
+    def read(self, logits: Tensor, frames: Tensor, *, beam: int = 1, **search: Any) -> list[str]:
+        """Texts of logits (B, T, V + 1): of the likeliest paths, or the best of a beam search."""
         never = torch.tensor(self.never, dtype=torch.long, device=logits.device)
         readable = logits.index_fill(2, never, -torch.inf)
-        return texts_of(ctc_greedy(readable, frames), self.alphabet)
+        if beam == 1:
+            return texts_of(ctc_greedy(readable, frames), self.alphabet)
+        return texts_of(beam_search(readable, frames, beam=beam, **search)[0], self.alphabet)
 
     def measure(self, batch: Batch, stage: str) -> dict[str, Any]:
         """Update the metrics of a stage; what was read and what is true, for the figures."""
         images, sizes, targets, _ = batch
         logits, frames = self(images, sizes)
         losses, lengths = ctc_losses(logits, frames, targets)
-        read, truth = self.read(logits, frames), texts_of(targets, self.alphabet)
+        search = self.search if stage == "test" else {}
+        read, truth = self.read(logits, frames, **search), texts_of(targets, self.alphabet)
         metrics: Any = self.metrics[stage]
         characters = lengths.sum().clamp(min=1)
         metrics["loss"].update(losses.sum() / characters, characters)
