@@ -49,10 +49,10 @@ def open_image(source: Source) -> Image.Image:
         # What Pillow warns of is either checked here or does no harm.
         warnings.simplefilter("ignore")
         try:
-            image = opened(source)
-            check_size(*image.size)
-            image.load()
-            return grey(upright(image))
+            if isinstance(source, str | os.PathLike):
+                with open(source, "rb") as stream:
+                    return decoded(Image.open(stream, formats=FORMATS))
+            return decoded(opened(source))
         except LabError as error:
             raise LabError(f"{name}{error}") from None
         except FileNotFoundError:
@@ -65,16 +65,21 @@ def open_image(source: Source) -> Image.Image:
             raise LabError(f"{name}the image can't be read ({reason})") from error
 
 
+def decoded(image: Image.Image) -> Image.Image:
+    """The image in mode L and upright, of which only the header need have been read."""
+    check_size(*image.size)
+    image.load()
+    return grey(upright(image))
+
+
 def opened(source: Source) -> Image.Image:
-    """The image, of which no more than the header need be read yet."""
+    """The image in something that is no file."""
     if isinstance(source, Image.Image):
         return source
     if isinstance(source, np.ndarray):
         return from_array(source)
     if isinstance(source, bytes | bytearray | memoryview):
         return Image.open(io.BytesIO(source), formats=FORMATS)
-    if isinstance(source, str | os.PathLike):
-        return Image.open(source, formats=FORMATS)
     raise LabError(
         f"no image can be made of {type(source).__name__}: give a path, bytes, a NumPy array or a PIL image"
     )
