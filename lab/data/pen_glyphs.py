@@ -55,7 +55,7 @@ ACCENTED = "".join(
     for letter in map(chr, [*range(0xC0, 0x180), 0x218, 0x219, 0x21A, 0x21B])
     if len(parts := unicodedata.normalize("NFD", letter)) == 2 and parts[1] in MARKS
 )
-# Character -> pieces: (character, right, down, size), the size about the base line; x is that of the last one.
+# Character -> pieces: (character, right, down, size).
 PIECES: dict[str, list[tuple[str, float, float, float]]] = {
     "œ": [("o", 0, 0, 1), ("e", 13, 0, 1)],
     "æ": [("a", 0, 0, 1), ("e", 13, 0, 1)],
@@ -144,7 +144,7 @@ def found_parts(
     letter: str, found: dict[str, tuple[list[Stroke], float]]
 ) -> tuple[list[Stroke], float, str]:
     """Strokes and width of the letter below an accent, without the dot of an i, and the accent."""
-    base, mark = unicodedata.normalize("NFD", letter)
+    base, mark = tuple(unicodedata.normalize("NFD", letter))
     strokes, width = found[base]
     if base in "ij" and mark != CEDILLA:
         strokes = [stroke for stroke in strokes if max(y for _, y in stroke) > -X_HEIGHT - 2]

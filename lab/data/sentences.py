@@ -105,6 +105,29 @@ class Passages:
         spans = zip(start.tolist(), end.tolist(), strict=True)
         return [self.text[a:b].rstrip() for a, b in spans]
 
+    def pages(self, draws: np.ndarray, lengths: np.ndarray) -> list[str]:
+        """A run of text for each number in [0, 1), (N,), through one text after another, in lines of words.
+
+        Args:
+            lengths: (N, R) most characters of each line; a longer word is cut. No line where it is 0, nor
+                after the last text.
+        """
+        end = len(self.text)
+        words = np.searchsorted(self.starts, max(end - int(lengths.sum(1).max()), 0), side="right")
+        start = self.starts[(draws * words).astype(np.int64)]
+        pages: list[list[str]] = [[] for _ in start]
+        for most in lengths.T:
+            stop = np.minimum(start + most, end)
+            whole = self.ends[np.searchsorted(self.ends, stop, side="right") - 1]
+            # Between two words is one character.
+            cut = whole <= start
+            last = np.where(cut, stop, whole)
+            for page, a, b in zip(pages, start.tolist(), last.tolist(), strict=True):
+                if a < b:
+                    page.append(self.text[a:b].replace("\n", " "))
+            start = np.where(most > 0, np.minimum(last + ~cut, end), start)
+        return ["\n".join(page) for page in pages]
+
 
 @cache
 def passages(part: Part) -> Passages:
