@@ -83,20 +83,23 @@ class PenLines(LabData):
     def setup(self, stage: str) -> None:
         sizes = (self.train_size, VAL, TEST)
         self.train_set, self.val_set, self.test_set = (
-            self.lines(part, size) for part, size in zip(PARTS, sizes, strict=True)
+            PenTexts(
+                self.texts(part, size),
+                part,
+                vocabulary=self.vocabulary,
+                height=self.height,
+                width=self.max_width,
+            )
+            for part, size in zip(PARTS, sizes, strict=True)
         )
 
-    def lines(self, part: Part, size: int) -> PenTexts:
-        """The first lines of a part."""
+    def texts(self, part: Part, size: int) -> list[str]:
+        """What the first lines of a part say."""
         seed, indices = mixed_seed(PARTS.index(part), 0), np.arange(size)
         source = self.parts[part] if self.parts else passages(part)
         draws = uniform(seed, indices, 2)
         texts = source.lines(draws, least=self.min_length, most=self.max_length)
-        if self.parts is None:
-            texts = varied(texts, part, seed, indices, self.max_length)
-        return PenTexts(
-            texts, part, vocabulary=self.vocabulary, height=self.height, width=self.max_width
-        )
+        return texts if self.parts else varied(texts, part, seed, indices, self.max_length)
 
 
 def check_train_size(size: int) -> None:

@@ -85,11 +85,19 @@ class PenParagraphs(LabData):
     def setup(self, stage: str) -> None:
         sizes = (self.train_size, VAL, TEST)
         self.train_set, self.val_set, self.test_set = (
-            self.pages(part, size) for part, size in zip(PARTS, sizes, strict=True)
+            PenTexts(
+                self.texts(part, size),
+                part,
+                vocabulary=self.vocabulary,
+                height=self.height,
+                width=self.max_width,
+                pitch=self.pitch,
+            )
+            for part, size in zip(PARTS, sizes, strict=True)
         )
 
-    def pages(self, part: Part, size: int) -> PenTexts:
-        """The first paragraphs of a part."""
+    def texts(self, part: Part, size: int) -> list[str]:
+        """What the first paragraphs of a part say, with their breaks."""
         source = self.parts[part] if self.parts else passages(part)
         draws = uniform(mixed_seed(PARTS.index(part), 2), np.arange(size), 3 + self.max_lines)
         # A page has its own width, and its lines end where the next word would be too long for them.
@@ -97,11 +105,4 @@ class PenParagraphs(LabData):
         lengths = np.ceil(page * (0.85 + 0.15 * draws[:, 3:])).astype(np.int64)
         lines = self.min_lines + draws[:, 2:3] * (self.max_lines - self.min_lines + 1)
         lengths[np.arange(self.max_lines) >= np.floor(lines)] = 0
-        return PenTexts(
-            source.pages(draws[:, 0], lengths),
-            part,
-            vocabulary=self.vocabulary,
-            height=self.height,
-            width=self.max_width,
-            pitch=self.pitch,
-        )
+        return source.pages(draws[:, 0], lengths)

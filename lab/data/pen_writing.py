@@ -19,7 +19,7 @@ HAND, SHAPE, WRITING, LETTER = range(4)
 # How often each style is drawn: those of a single stroke are nearest to handwriting.
 SHARES = np.cumsum([3, 3, 2, 4, 3, 4, 3, 2, 1.5, 1, 1, 1])
 # Largest warps of a letter, as shares of its size: of x and y alike, the terms 1, x, y, x², xy, y².
-WARP = np.array([0.7, 0.10, 0.12, 0.012, 0.010, 0.006])
+WARP = np.array([0.7, 0.10, 0.09, 0.012, 0.010, 0.006])
 # No text has more characters.
 LONGEST = 4096
 
@@ -52,7 +52,7 @@ def hands(numbers: np.ndarray) -> Hands:
         tall=tall,
         wide=tall * np.where(joined, 0.7 + 0.35 * u[2], 0.62 + 0.34 * u[2]),
         # The joined fonts lean already.
-        slant=np.where(joined, -0.3 + 0.5 * u[3], -0.15 + 0.6 * u[3]),
+        slant=np.where(joined, -0.15 + 0.35 * u[3], -0.12 + 0.5 * u[3]),
         spacing=np.where(joined, -0.6 + 0.9 * u[4], -1.5 + 4.5 * u[4]),
         space=0.65 + 0.75 * u[5],
         warp=0.5 + u[6],
