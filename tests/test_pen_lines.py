@@ -16,11 +16,11 @@ from lab.data.pen_glyphs import (
     ASCII,
     CAPITALS,
     CHARACTERS,
+    LARGER,
     PIECES,
     SHARED,
     SHARED_FONT,
     STYLES,
-    WIDER,
     X_HEIGHT,
     glyph_table,
     readable,
@@ -72,10 +72,10 @@ def font_segments(style: int, character: str) -> np.ndarray:
     small_letters, capitals = STYLES[style]
     name = capitals if character in CAPITALS else small_letters
     glyph = glyphs(SHARED_FONT if character in SHARED else name)[character]
-    factor = WIDER.get(character, 1.0)
+    across, down = LARGER.get(character, (1.0, 1.0))
     middle = glyph.left_offset + glyph.char_width / 2
     ends = np.array([[*start, *end] for start, end in glyph.lines], dtype=float)
-    return (ends - [middle, 9 - X_HEIGHT / 2] * 2) * [factor, 1, factor, 1]
+    return (ends - [middle, 9] * 2) * ([across, down] * 2) + [0, X_HEIGHT / 2] * 2
 
 
 def distances(points: np.ndarray, segments: np.ndarray) -> np.ndarray:
@@ -90,7 +90,7 @@ def distances(points: np.ndarray, segments: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("style", range(len(STYLES)))
 def test_letters_have_the_strokes_of_their_font(style: int) -> None:
     table = glyph_table(SPACING)
-    chosen = "aQ^{[%g" if style else ASCII[1::4] + "^{["
+    chosen = "aQ^{,%g" if style else ASCII[1::4] + "^{[,"
     for character in chosen:
         segments = font_segments(style, character)
         place = style, CHARACTERS.index(character)
