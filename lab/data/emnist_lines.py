@@ -40,7 +40,7 @@ class EMNISTLines(LabData):
         source: all takes pictures from where EMNIST has them: training, the last 5000 of it for
             validation, test; test needs EMNIST's test part alone and cuts it by position.
         train_size: different training lines.
-        min_length: fewest characters of a line, unless it is a whole sentence.
+        min_length: fewest characters of a line, unless it is the end of a sentence.
         max_length: most characters of a line.
         overlap: largest share of a character that the next one covers.
         augment: strength of random changes of training images, 1 for those as between people.
