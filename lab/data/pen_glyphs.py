@@ -32,20 +32,22 @@ STYLES = (
 # Whose letters are joined: their spacing must stay near to the font's.
 JOINED = np.array([small in ("cursive", "scripts", "scriptc") for small, _ in STYLES])
 CAPITALS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
-# In other fonts it is an arrow.
-CARET = "futural"
+# In some fonts the first is an arrow and the others are angles, so all styles take them from one.
+SHARED, SHARED_FONT = "^{}", "futural"
+# What is drawn wider than in the font, since a narrow hand would make all of them alike.
+WIDER = dict.fromkeys("[]{}", 1.4)
 BASE_LINE, X_HEIGHT = 9, 14
 
 # Strokes about (0, 0), which stands above a letter's middle.
 MARKS: dict[str, list[Stroke]] = {
-    "\u0300": [[(-3, -5), (2, -1)]],
-    "\u0301": [[(3, -5), (-2, -1)]],
-    "\u0302": [[(-4, -1), (0, -5), (4, -1)]],
-    "\u0303": [[(-4, -1), (-2, -4), (2, -2), (4, -5)]],
-    "\u0304": [[(-4, -3), (4, -3)]],
-    "\u0308": [[(-3, -4), (-3, -3)], [(3, -4), (3, -3)]],
-    "\u030a": [[(0, -1), (-2, -3), (0, -5), (2, -3), (0, -1)]],
-    "\u030c": [[(-4, -5), (0, -1), (4, -5)]],
+    "\u0300": [[(-4, -7), (2, -2)]],
+    "\u0301": [[(4, -7), (-2, -2)]],
+    "\u0302": [[(-4, -2), (0, -7), (4, -2)]],
+    "\u0303": [[(-5, -2), (-2, -6), (2, -3), (5, -7)]],
+    "\u0304": [[(-5, -4), (5, -4)]],
+    "\u0308": [[(-4, -5), (-3, -4)], [(3, -5), (4, -4)]],
+    "\u030a": [[(0, -2), (-2, -4), (0, -6), (2, -4), (0, -2)]],
+    "\u030c": [[(-4, -7), (0, -2), (4, -7)]],
     # Below the letter.
     "\u0327": [[(0, 0), (0, 2), (2, 3), (1, 6), (-2, 6)]],
 }
@@ -55,7 +57,7 @@ ACCENTED = "".join(
     for letter in map(chr, [*range(0xC0, 0x180), 0x218, 0x219, 0x21A, 0x21B])
     if len(parts := unicodedata.normalize("NFD", letter)) == 2 and parts[1] in MARKS
 )
-# Character -> pieces: (character, right, down, size), the size about the base line; x is that of the last one.
+# Character -> pieces: (character, right, down, size).
 PIECES: dict[str, list[tuple[str, float, float, float]]] = {
     "œ": [("o", 0, 0, 1), ("e", 13, 0, 1)],
     "æ": [("a", 0, 0, 1), ("e", 13, 0, 1)],
@@ -126,7 +128,10 @@ def letters(style: int) -> dict[str, tuple[list[Stroke], float]]:
     """Strokes and width of every character in a style."""
     small, large = (font(name) for name in STYLES[style])
     found = {c: (large if c in CAPITALS else small)[c] for c in ASCII}
-    found["^"] = font(CARET)["^"]
+    found |= {c: font(SHARED_FONT)[c] for c in SHARED}
+    for c, factor in WIDER.items():
+        strokes, width = found[c]
+        found[c] = [[(factor * x, y) for x, y in stroke] for stroke in strokes], factor * width
     for letter in ACCENTED:
         found[letter] = accented(*found_parts(letter, found))
     for sign, pieces in PIECES.items():
@@ -144,7 +149,7 @@ def found_parts(
     letter: str, found: dict[str, tuple[list[Stroke], float]]
 ) -> tuple[list[Stroke], float, str]:
     """Strokes and width of the letter below an accent, without the dot of an i, and the accent."""
-    base, mark = unicodedata.normalize("NFD", letter)
+    base, mark = tuple(unicodedata.normalize("NFD", letter))
     strokes, width = found[base]
     if base in "ij" and mark != CEDILLA:
         strokes = [stroke for stroke in strokes if max(y for _, y in stroke) > -X_HEIGHT - 2]

@@ -1,7 +1,7 @@
 """How hands write: where each letter of a batch of texts goes and what becomes of its shape.
 
-A hand is a number: style, size, slant, spacing, pen and a smooth warp of every letter are functions of it. Each
-letter that is written differs a little from the hand's own.
+A hand is a number: style, size, slant, spacing, pen and a smooth warp of every letter are functions of it.
+Each letter that is written differs a little from the hand's own.
 Letters: B texts, N letters of all of them in a row, G lines of all of them in a row.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lab.data.counted import uniform
-from lab.data.pen_glyphs import CHARACTERS, JOINED, STYLES, X_HEIGHT, GlyphTable, columns, running
+from lab.data.pen_glyphs import CHARACTERS, JOINED, X_HEIGHT, GlyphTable, columns, running
 from lab.seeding import mixed_seed
 
 # Uses of random numbers, mixed into a seed.
@@ -19,7 +19,7 @@ HAND, SHAPE, WRITING, LETTER = range(4)
 # How often each style is drawn: those of a single stroke are nearest to handwriting.
 SHARES = np.cumsum([3, 3, 2, 4, 3, 4, 3, 2, 1.5, 1, 1, 1])
 # Largest warps of a letter, as shares of its size: of x and y alike, the terms 1, x, y, x², xy, y².
-WARP = np.array([0.7, 0.10, 0.12, 0.012, 0.010, 0.006])
+WARP = np.array([0.7, 0.10, 0.09, 0.012, 0.010, 0.006])
 # No text has more characters.
 LONGEST = 4096
 
@@ -50,16 +50,16 @@ def hands(numbers: np.ndarray) -> Hands:
     return Hands(
         style=style,
         tall=tall,
-        wide=tall * np.where(joined, 0.8 + 0.35 * u[2], 0.64 + 0.34 * u[2]),
+        wide=tall * np.where(joined, 0.7 + 0.35 * u[2], 0.62 + 0.34 * u[2]),
         # The joined fonts lean already.
-        slant=np.where(joined, -0.3 + 0.5 * u[3], -0.15 + 0.6 * u[3]),
+        slant=np.where(joined, -0.15 + 0.35 * u[3], -0.12 + 0.5 * u[3]),
         spacing=np.where(joined, -0.6 + 0.9 * u[4], -1.5 + 4.5 * u[4]),
         space=0.65 + 0.75 * u[5],
         warp=0.5 + u[6],
         care=0.3 + 0.7 * u[7],
         # Large letters are written with broad pens too.
         radius=1 + (0.2 + 0.9 * u[8] * u[9]) * (tall - 0.3) / 0.3,
-        flow=0.85 + 0.6 * u[11],
+        flow=0.5 + 0.75 * u[11],
         pressure=1.2 * u[10],
     )
 
@@ -77,6 +77,7 @@ class Writing:
         box: (4, B) left, top, right and bottom of the ink of each text; nothing is further out.
         radius: (B,) of the pen.
         pressure: (B,) how much thicker steep strokes are than level ones.
+        base, pitch: (B,) where the first base line is, and how far apart lines are.
     """
 
     text: np.ndarray
@@ -88,6 +89,8 @@ class Writing:
     box: np.ndarray
     radius: np.ndarray
     pressure: np.ndarray
+    base: np.ndarray
+    pitch: np.ndarray
 
 
 def write(
@@ -98,9 +101,9 @@ def write(
     *,
     seed: int,
     scale: float,
-    pitch: float = 0.0,
+    pitch: float,
 ) -> Writing:
-    """Each text by the hand of that number, its lines `pitch` pixels apart; a function of (seed, index).
+    """Each text by the hand of that number, with lines `pitch` pixels apart; a function of (seed, index).
 
     The first line's base line begins at (0, 0), but for margins that differ from line to line.
 
@@ -125,6 +128,7 @@ def write(
     size = scale * (0.92 + 0.16 * u[0])
     wide, tall = hand.wide * size * (0.95 + 0.1 * u[1]), hand.tall * size
     slant = hand.slant + 0.1 * (u[2] - 0.5)
+    apart = pitch * (0.92 + 0.16 * u[7])
     own = uniform(mixed_seed(SHAPE), numbers[text] * len(CHARACTERS) + column, 12).T
     now = uniform(mixed_seed(seed, LETTER), indices[text] * LONGEST + place, 15).T
     amount = hand.warp[text] * (2 * own - 1) + 0.6 * hand.care[text] * (2 * now[:12] - 1)
@@ -149,7 +153,7 @@ def write(
     across[0] += center
     across[1] += wide[text]
     across[2] -= slant[text] * tall[text]
-    down[0] += drift + pitch * row - tall[text] * X_HEIGHT / 2
+    down[0] += drift + apart[text] * row - tall[text] * X_HEIGHT / 2
     down[1] += lean * wide[text]
     down[2] += tall[text]
     first = np.flatnonzero(place == 0)
@@ -163,6 +167,8 @@ def write(
         box=outline(across, down, table.box.reshape(4, -1)[:, glyph], first),
         radius=hand.radius * scale * (0.95 + 0.1 * u[6]),
         pressure=hand.pressure,
+        base=np.zeros(len(texts)),
+        pitch=apart,
     )
 
 
@@ -202,7 +208,7 @@ def outline(across: np.ndarray, down: np.ndarray, box: np.ndarray, first: np.nda
 
 def settle(
     writing: Writing, slack: np.ndarray, *, height: int, width: int, fixed: bool
-) -> tuple[np.ndarray, np.ndarray]:
+) -> np.ndarray:
     """Moves each text to where all its ink is inside its image, squeezed if it is too large for that.
 
     Args:
@@ -211,29 +217,31 @@ def settle(
         fixed: all images are `height` high.
 
     Returns:
-        Height and width (B, 2) of the images, and where the first base lines are, (B,).
+        Height and width (B, 2) of the images.
     """
     left, top, right, bottom = writing.box
     # The pen reaches so far, and ink is shared with the next pixel.
     margin = writing.radius + 1
-    moves = []
-    for low, high, most, c in (
-        (left, right, width, writing.across),
-        (top, bottom, height, writing.down),
-    ):
-        squeeze = np.minimum(1, (most - 1 - 2 * margin) / np.maximum(high - low, 1e-6))
-        c *= squeeze[writing.text]
-        moves.append((squeeze, low * squeeze, np.ceil((high - low) * squeeze + 2 * margin) + 1))
-    (_, left, wide), (squeeze, top, high) = moves
+    wide, across = fitted(writing.across, writing.text, right - left, margin, width)
+    high, down = fitted(writing.down, writing.text, bottom - top, margin, height)
     room = np.floor(np.minimum(width - wide, 0.25 * height) * slack[:, 0])
-    high = np.full(len(high), height) if fixed else high
-    down = margin - top + (height - moves[1][2]) * slack[:, 2] if fixed else margin - top
-    writing.across[0] += (margin - left + np.floor(room * slack[:, 1]))[writing.text]
-    writing.down[0] += down[writing.text]
-    return np.stack([high, wide + room], axis=1).astype(np.int64), down
+    right_by = margin - left * across + np.floor(room * slack[:, 1])
+    writing.base = margin - top * down + (height - high) * slack[:, 2] * fixed
+    writing.pitch = writing.pitch * down
+    writing.across[0] += right_by[writing.text]
+    writing.down[0] += writing.base[writing.text]
+    high = np.full_like(high, height) if fixed else high
+    return np.stack([high, wide + room], axis=1).astype(np.int64)
 
 
-def style_name(number: int) -> str:
-    """The fonts of a hand, by its number."""
-    small, large = STYLES[int(hands(np.array([number])).style[0])]
-    return small if small == large else f"{small}+{large}"
+def fitted(
+    c: np.ndarray, text: np.ndarray, extent: np.ndarray, margin: np.ndarray, most: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Squeezes letters (6, N) in place where their text (B,) needs more than `most` pixels.
+
+    Returns:
+        How many pixels each text takes, and by which factor it was squeezed, (B,).
+    """
+    squeeze = np.minimum(1, (most - 1 - 2 * margin) / np.maximum(extent, 1e-6))
+    c *= squeeze[text]
+    return np.minimum(np.ceil(extent * squeeze + 2 * margin) + 1, most), squeeze
