@@ -194,7 +194,9 @@ def test_images_follow_their_number_alone(name: str, monkeypatch: pytest.MonkeyP
 
 def test_any_worker_draws_the_same_images() -> None:
     def batches(num_workers: int) -> list[tuple[Tensor, ...]]:
-        return [*map(tuple, made("DigitLines", num_workers=num_workers).train_dataloader())]
+        data = DigitLines(train_size=300, num_workers=num_workers)
+        data.setup("fit")
+        return [*map(tuple, data.train_dataloader())]
 
     for own, others in zip(batches(0), batches(2), strict=True):
         assert all(torch.equal(*pair) for pair in zip(own, others, strict=True))
