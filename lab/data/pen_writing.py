@@ -1,7 +1,7 @@
 """How hands write: where each letter of a batch of texts goes and what becomes of its shape.
 
-A hand is a number: style, size, slant, spacing, pen and a smooth warp of every letter are functions of it.
-Each letter that is written differs a little from the hand's own.
+Every hand has a smooth warp of its own for every character, a function of the two; each letter that is
+written differs a little from that.
 Letters: B texts, N letters of all of them in a row, G lines of all of them in a row.
 """
 
@@ -12,56 +12,15 @@ import numpy as np
 
 from lab.data.counted import uniform
 from lab.data.pen_glyphs import CHARACTERS, JOINED, X_HEIGHT, GlyphTable, columns, running
+from lab.data.pen_hands import hands
 from lab.seeding import mixed_seed
 
 # Uses of random numbers, mixed into a seed.
-HAND, SHAPE, WRITING, LETTER = range(4)
-# How often each style is drawn: those of a single stroke are nearest to handwriting.
-SHARES = np.cumsum([3, 3, 2, 4, 3, 4, 3, 2, 1.5, 1, 1, 1])
+SHAPE, WRITING, LETTER = range(1, 4)
 # Largest warps of a letter, as shares of its size: of x and y alike, the terms 1, x, y, x², xy, y².
 WARP = np.array([0.7, 0.10, 0.09, 0.012, 0.010, 0.006])
 # No text has more characters.
 LONGEST = 4096
-
-
-@dataclass
-class Hands:
-    """What is the same in all that a hand writes; each (B,). Lengths in pixels of a line of 32."""
-
-    style: np.ndarray
-    tall: np.ndarray
-    wide: np.ndarray
-    slant: np.ndarray
-    spacing: np.ndarray
-    space: np.ndarray
-    warp: np.ndarray
-    care: np.ndarray
-    radius: np.ndarray
-    flow: np.ndarray
-    pressure: np.ndarray
-
-
-def hands(numbers: np.ndarray) -> Hands:
-    """The hands of so many numbers, (B,); a function of each number alone."""
-    u = uniform(mixed_seed(HAND), numbers, 12).T
-    style = np.searchsorted(SHARES, u[0] * SHARES[-1], side="right")
-    joined = JOINED[style]
-    tall = 0.48 + 0.26 * u[1]
-    return Hands(
-        style=style,
-        tall=tall,
-        wide=tall * np.where(joined, 0.7 + 0.35 * u[2], 0.62 + 0.34 * u[2]),
-        # The joined fonts lean already.
-        slant=np.where(joined, -0.15 + 0.35 * u[3], -0.12 + 0.5 * u[3]),
-        spacing=np.where(joined, -0.6 + 0.9 * u[4], -1.5 + 4.5 * u[4]),
-        space=0.65 + 0.75 * u[5],
-        warp=0.5 + u[6],
-        care=0.3 + 0.7 * u[7],
-        # Large letters are written with broad pens too.
-        radius=1 + (0.2 + 0.9 * u[8] * u[9]) * (tall - 0.3) / 0.3,
-        flow=0.5 + 0.75 * u[11],
-        pressure=1.2 * u[10],
-    )
 
 
 @dataclass
@@ -70,24 +29,24 @@ class Writing:
     `c[0] + c[1] x + c[2] y + c[3] x² + c[4] xy + c[5] y²`, right by across[:, n] and down by down[:, n].
 
     Attributes:
-        text, row: (N,) which text each letter belongs to, and which line of it.
+        text: (N,) which text each letter belongs to.
         glyph: (N,) places in the glyph table, flat.
         across, down: (6, N).
         press: (N,) how much ink each letter gets.
         box: (4, B) left, top, right and bottom of the ink of each text; nothing is further out.
-        radius: (B,) of the pen.
+        radius, blur: (B,) of the pen, and of what is out of focus; 1 and less is a single pixel.
         pressure: (B,) how much thicker steep strokes are than level ones.
         base, pitch: (B,) where the first base line is, and how far apart lines are.
     """
 
     text: np.ndarray
-    row: np.ndarray
     glyph: np.ndarray
     across: np.ndarray
     down: np.ndarray
     press: np.ndarray
     box: np.ndarray
     radius: np.ndarray
+    blur: np.ndarray
     pressure: np.ndarray
     base: np.ndarray
     pitch: np.ndarray
@@ -159,13 +118,13 @@ def write(
     first = np.flatnonzero(place == 0)
     return Writing(
         text=text,
-        row=row,
         glyph=glyph,
         across=across,
         down=down,
         press=hand.flow[text] * (1 + 0.5 * hand.care[text] * (now[14] - 0.5)),
         box=outline(across, down, table.box.reshape(4, -1)[:, glyph], first),
         radius=hand.radius * scale * (0.95 + 0.1 * u[6]),
+        blur=scale * (1 + 0.7 * np.maximum(1 - 2 * u[8], 0)),
         pressure=hand.pressure,
         base=np.zeros(len(texts)),
         pitch=apart,
@@ -221,7 +180,7 @@ def settle(
     """
     left, top, right, bottom = writing.box
     # The pen reaches so far, and ink is shared with the next pixel.
-    margin = writing.radius + 1
+    margin = writing.radius + writing.blur + 1
     wide, across = fitted(writing.across, writing.text, right - left, margin, width)
     high, down = fitted(writing.down, writing.text, bottom - top, margin, height)
     room = np.floor(np.minimum(width - wide, 0.25 * height) * slack[:, 0])
