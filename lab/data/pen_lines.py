@@ -74,6 +74,7 @@ class PenLines(LabData):
             )
         self.train_size, self.height, self.max_width = train_size, height, max_width
         self.min_length, self.max_length = min_length, max_length
+        self.ready = False
         self.parts = None if path is None else read_texts(Path(path))
         self.vocabulary = pen_alphabet(self.parts)
         self.alphabet, self.text_length = self.vocabulary.tokens, max_length
@@ -81,6 +82,9 @@ class PenLines(LabData):
         state_text_images(self, height=height, width=max_width, augmentations=chain)
 
     def setup(self, stage: str) -> None:
+        if self.ready:
+            return
+        self.ready = True
         sizes = (self.train_size, VAL, TEST)
         self.train_set, self.val_set, self.test_set = (
             PenTexts(

@@ -74,6 +74,7 @@ class PenParagraphs(LabData):
         self.train_size, self.line_length = train_size, line_length
         self.min_lines, self.max_lines = min_lines, max_lines
         self.pitch, self.max_width = pitch, max_width
+        self.ready = False
         self.parts = None if path is None else read_texts(Path(path))
         self.vocabulary = pen_alphabet(self.parts, "\n")
         self.alphabet = self.vocabulary.tokens
@@ -83,6 +84,9 @@ class PenParagraphs(LabData):
         state_text_images(self, height=self.height, width=max_width, augmentations=chain)
 
     def setup(self, stage: str) -> None:
+        if self.ready:
+            return
+        self.ready = True
         sizes = (self.train_size, VAL, TEST)
         self.train_set, self.val_set, self.test_set = (
             PenTexts(
