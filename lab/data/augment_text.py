@@ -49,46 +49,57 @@ def warp(
     bend: float = 0.0,
     line: int | None = None,
 ) -> Augmentation:
-    """Shear, rotate, shrink, move and bend each image about its centre, in one bilinear resampling.
+    """Shear, rotate, shrink, move and bend what is written, about its middle, in one bilinear resampling.
 
-    What lies at the border of the image hardly leaves it; paper enters.
+    Its ends hardly leave the place that they had; paper enters.
 
     Args:
-        slant: how far the top and the bottom of the image move sideways, as a share of half a line.
-        slope: how far its two ends move up and down, in lines.
+        slant: how far the top and the bottom move sideways, as a share of half a line.
+        slope: how far the ends of the longest line move up and down, in lines.
         shrink: largest loss of width and of height, as a share of each.
         move: largest move up or down, in lines.
         bend: largest move of each point of a grid with half a line between its points, in lines.
+        line: pixels from line to line.
     """
 
     def transform(images: Tensor) -> Tensor:
         count, _, height, width = images.shape
         device = images.device
         unit = min(line or height, height)
-        # Pixels from the centre; a pixel's place is its middle, so the first and the last are the ends.
-        end_y, end_x = max(height - 1, 1) / 2, max(width - 1, 1) / 2
-        rows, columns = (math.ceil(4 * end / unit) + 1 for end in (end_y, end_x))
-        y = torch.linspace(-end_y, end_y, rows, device=device)[:, None]
-        x = torch.linspace(-end_x, end_x, columns, device=device)
+        # A pixel's place is its middle, so the first and the last are the ends.
+        end_y, end_x = max(height - 1, 1), max(width - 1, 1)
+        rows, columns = (math.ceil(2 * end / unit) + 1 for end in (end_y, end_x))
+        middle_y, middle_x = middle(images, axis=2), middle(images, axis=3)
+        # Pixels from the middle of what is written, (B, rows, 1) and (B, 1, columns).
+        y = torch.linspace(0, end_y, rows, device=device)[:, None] - middle_y
+        x = torch.linspace(0, end_x, columns, device=device) - middle_x
 
         def drawn(limit: float) -> Tensor:
             return uniform(count, limit, device).view(-1, 1, 1)
 
         # Where the ink of each point comes from: further out where the image shrinks.
         wide, tall = 1 + drawn(shrink).abs(), 1 + drawn(shrink).abs()
-        # As far sideways as leaves the ends of a shrunk line inside.
-        right = drawn(0.5) * (wide - 1) * end_x
-        from_x = x * wide + y * drawn(slant * unit / (2 * end_y)) + right
-        from_y = y * tall + x * drawn(slope * unit / end_x) + drawn(move * unit)
+        right = drawn(0.5) * (wide - 1) * torch.minimum(middle_x, end_x - middle_x)
+        from_x = middle_x + x * wide + y * drawn(slant * unit / end_y) + right
+        from_y = middle_y + y * tall + x * drawn(2 * slope * unit / end_x) + drawn(move * unit)
         field = torch.stack([from_x, from_y], dim=1)
         field = field + (torch.rand_like(field) * 2 - 1) * (bend * unit)
-        field = field / torch.tensor([end_x, end_y], device=device).view(2, 1, 1)
+        field = field * (2 / torch.tensor([end_x, end_y], device=device)).view(2, 1, 1) - 1
         grid = F.interpolate(field, size=(height, width), mode="bilinear", align_corners=True)
         # Half precision would place pixels too coarsely.
         moved = F.grid_sample(images.float(), grid.permute(0, 2, 3, 1), align_corners=True)
         return moved.to(images.dtype)
 
     return transform
+
+
+def middle(images: Tensor, *, axis: int) -> Tensor:
+    """The middle between the first and the last row (axis 2) or column (3) with any ink, (B, 1, 1)."""
+    inked = images.amax((1, 5 - axis)) > 0
+    places = torch.arange(inked.shape[1], device=images.device)
+    last = (inked * places).amax(1)
+    first = places[-1] - (inked * places.flip(0)).amax(1)
+    return (first + last).view(-1, 1, 1) / 2
 
 
 def thickness(limit: float) -> Augmentation:
@@ -98,7 +109,8 @@ def thickness(limit: float) -> Augmentation:
         change = uniform(len(images), limit, images.device).view(-1, 1, 1, 1).to(images.dtype)
         # The least of values is the largest of their negatives.
         sign = torch.where(change < 0, -1, 1).to(images.dtype)
-        return images.lerp(sign * largest_nearby(sign * images), change.abs().clamp(max=1))
+        nearby = largest_nearby(sign * images).mul_(sign)
+        return images.lerp(nearby, change.abs().clamp(max=1))
 
     return transform
 
@@ -110,7 +122,7 @@ def largest_nearby(images: Tensor) -> Tensor:
         length = images.shape[axis] - 1
         for here, there in ((0, 1), (1, 0)):
             part = found.narrow(axis, here, length)
-            part.copy_(torch.maximum(part, images.narrow(axis, there, length)))
+            torch.maximum(part, images.narrow(axis, there, length), out=part)
     return found
 
 
@@ -129,8 +141,9 @@ def shades(*, curve: float = 0.0, paper: float = 0.0, ink: float = 0.0) -> Augme
             uniform(count, limit, device).view(-1, 1, 1, 1).to(images.dtype)
             for limit in (curve, paper, ink)
         )
-        bowed = images + bow * images * (1 - images)
-        return least.abs() + bowed * (1 - least.abs() - lost.abs())
+        # In place: on the CPU new memory takes longer than sums.
+        bowed = (1 - images).mul_(images).mul_(bow).add_(images)
+        return bowed.mul_(1 - least.abs() - lost.abs()).add_(least.abs())
 
     return transform
 
@@ -140,6 +153,7 @@ def noise(limit: float) -> Augmentation:
 
     def transform(images: Tensor) -> Tensor:
         bound = uniform(len(images), limit, images.device).view(-1, 1, 1, 1).to(images.dtype)
-        return torch.addcmul(images, torch.rand_like(images) * 2 - 1, bound).clamp(0, 1)
+        change = torch.rand_like(images).mul_(2).sub_(1).mul_(bound)
+        return change.add_(images).clamp_(0, 1)
 
     return transform

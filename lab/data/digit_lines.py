@@ -65,8 +65,8 @@ class DigitLines(LabData):
         self.train_size, self.by_position = train_size, by_position
         self.min_length, self.max_length = min_length, max_length
         self.alphabet = CharVocabulary(" 0123456789").tokens
-        self.text_length = max_length + max_length // 2
-        width = self.spacing.longest(max_length, max_length // 2, width=max(SIDES))
+        self.text_length = max_length + most_spaces(max_length)
+        width = self.spacing.longest(max_length, most_spaces(max_length), width=max(SIDES))
         chain = text_augmentations(augment)
         state_text_images(self, height=HEIGHT, width=width, augmentations=chain)
 
@@ -82,7 +82,10 @@ class DigitLines(LabData):
         """The first lines of a part."""
         indices = np.arange(size)
         tokens = digit_texts(seed, indices, least=self.min_length, most=self.max_length, zero=1)
-        places, widths = write_digits(glyphs, tokens, self.spacing, seed=seed, indices=indices)
+        hands = uniform(mixed_seed(seed, 5), indices, 2)
+        places, widths = write_digits(
+            glyphs, tokens, hands, self.spacing, room=HEIGHT - BOX, seed=seed, indices=indices
+        )
         sizes = np.stack([np.full(size, HEIGHT), widths], axis=1)
         return GlyphImages(glyphs, tokens, places, sizes=sizes)
 
@@ -91,8 +94,13 @@ def digit_spacing(overlap: float) -> Spacing:
     return Spacing(overlap=overlap, gap=2.5, blank=(4.0, 7.0))
 
 
+def most_spaces(digits: int) -> int:
+    """As many spaces as fit between digits: not after the first, and two digits apart."""
+    return (digits - 1) // 2
+
+
 def digit_texts(seed: int, indices: np.ndarray, *, least: int, most: int, zero: int) -> np.ndarray:
-    """Random digits in groups of two and more (N, L), IGNORED where a text has ended.
+    """Random digits in groups (N, L), IGNORED where a text has ended.
 
     Args:
         least: fewest digits.
@@ -106,7 +114,7 @@ def digit_texts(seed: int, indices: np.ndarray, *, least: int, most: int, zero: 
     # A space follows some digits, but neither the first nor the last nor the next after a space.
     likely = numbers[:, 1 + most :] < SPACES
     spaced = likely & ~np.roll(likely, 1, axis=1) & (place > 0) & (place < length - 1)
-    tokens = np.full((len(indices), most + most // 2), IGNORED)
+    tokens = np.full((len(indices), most + most_spaces(most)), IGNORED)
     places = place + spaced.cumsum(axis=1) - spaced
     np.put_along_axis(tokens, places, np.where(place < length, digits, IGNORED), axis=1)
     rows = np.nonzero(spaced)[0]
@@ -136,19 +144,30 @@ def resized(images: Tensor, height: int, width: int) -> Tensor:
 
 
 def write_digits(
-    glyphs: Glyphs, tokens: np.ndarray, spacing: Spacing, *, seed: int, indices: np.ndarray
+    glyphs: Glyphs,
+    tokens: np.ndarray,
+    hands: np.ndarray,
+    spacing: Spacing,
+    *,
+    room: int,
+    seed: int,
+    indices: np.ndarray,
 ) -> tuple[Places, np.ndarray]:
-    """Where each character of texts (N, L) stands on a line of its own, and how wide the lines are."""
+    """Where each character of texts (N, L) stands on a line of its own, and how wide the lines are.
+
+    Args:
+        hands: (N, 2) in [0, 1): which size the digits of a line have, and how low it is.
+        room: how many rows lower than the top a digit may be.
+    """
     count = tokens.shape[1]
-    choice, up, apart, whole = (
+    choice, up, apart = (
         uniform(mixed_seed(seed, use), indices, numbers)
-        for use, numbers in ((2, count), (3, count), (4, count + 1), (5, 2))
+        for use, numbers in ((2, count), (3, count), (4, count + 1))
     )
     chosen = glyphs.choose(tokens, choice)
-    # A line has digits of one size, and its own height above which each moves a little.
-    size = (whole[:, :1] * len(SIDES) ** 2).astype(np.int64) * len(glyphs.order)
+    size = (hands[:, :1] * len(SIDES) ** 2).astype(np.int64) * len(glyphs.order)
     chosen = np.where(chosen >= 0, chosen + size, -1)
-    room = HEIGHT - BOX
-    tops = np.rint(whole[:, 1:] * room + 2 * up - 1).clip(0, room).astype(np.int64)
+    # Each digit is a little above or below the others.
+    tops = np.rint(hands[:, 1:] * room + 2 * up - 1).clip(0, room).astype(np.int64)
     begins, widths = place(glyphs, chosen, apart, spacing, ended=tokens == IGNORED)
     return Places(chosen, begins, tops), widths

@@ -91,13 +91,7 @@ class EMNIST(LabData):
         return [raw / f"emnist-{self.split}-{part}-ubyte.gz" for part in PARTS]
 
     def prepare_data(self) -> None:
-        if all(stored(file).is_file() for file in self.files()):
-            return
-        archive = fetch(ARCHIVE, data_folder() / "EMNIST")
-        for file in self.files():
-            with alone_with(file):
-                if not stored(file).is_file():
-                    extract(archive, file)
+        prepare(self.files())
 
     def setup(self, stage: str) -> None:
         arrays = [read_idx(stored(file)) for file in self.files()]
@@ -111,6 +105,17 @@ class EMNIST(LabData):
             test_labels.long() - first,
         )
         self.train_set, self.val_set, self.test_set = fixed(sets, self.binarise)
+
+
+def prepare(files: list[Path]) -> None:
+    """Unless these packed files are there, packed or not, get them out of the archive, wherever that is."""
+    if all(stored(file).is_file() for file in files):
+        return
+    archive = fetch(ARCHIVE, data_folder() / "EMNIST")
+    for file in files:
+        with alone_with(file):
+            if not stored(file).is_file():
+                extract(archive, file)
 
 
 def extract(archive: Path, file: Path) -> None:

@@ -19,14 +19,16 @@ from lab.errors import LabError
 
 # Columns of paper before and after a text.
 MARGIN = 2
+# Paler pixels are paper; with them more than half of a crowded line would be ink.
+FAINT = 32
 
 
 class Glyphs:
     """Pictures of single characters, sorted by which character they show.
 
     Args:
-        pictures: (G, w, h) uint8, columns first, 0 being paper; the darkest pixel of each becomes 255.
-            All of them may follow once more in other sizes, (S G, w, h).
+        pictures: (G, w, h) uint8, columns first, 0 being paper; the darkest pixel of each becomes 255,
+            and very faint ones become paper. All of them may follow once more in other sizes, (S G, w, h).
         numbers: (G,), the character of each.
         alphabet: V, how many characters there are; those without pictures are blanks.
 
@@ -35,13 +37,14 @@ class Glyphs:
     """
 
     def __init__(self, pictures: np.ndarray, numbers: np.ndarray, *, alphabet: int) -> None:
-        columns = pictures.max(axis=2)
-        darkest = columns.max(axis=1)
-        faint = np.flatnonzero((darkest < 255) & (darkest > 0))
-        if len(faint):
-            factor = 255 / darkest[faint, None, None]
+        darkest = pictures.max(axis=(1, 2))
+        dim = np.flatnonzero((darkest < 255) & (darkest > 0))
+        if len(dim):
             pictures = pictures.copy()
-            pictures[faint] = np.rint(pictures[faint] * factor).astype(np.uint8)
+            factor = 255 / darkest[dim, None, None]
+            pictures[dim] = np.rint(pictures[dim] * factor).astype(np.uint8)
+        pictures = pictures * (pictures >= FAINT)
+        columns = pictures.max(axis=2)
         self.pictures = pictures
         self.left = (columns > 0).argmax(axis=1)
         self.width = columns.shape[1] - (columns[:, ::-1] > 0).argmax(axis=1) - self.left
@@ -108,7 +111,7 @@ def place(
         least_blank + loose * (most_blank - least_blank),
     )
     step[ended] = 0
-    begins = (MARGIN + step.cumsum(axis=1) - step).astype(np.int64)
+    begins = MARGIN + (step.cumsum(axis=1) - step).astype(np.int64)
     return begins, np.where(inked, begins + width, 0).max(axis=1) + MARGIN
 
 

@@ -1,0 +1,23 @@
+"""How many edits lie between what was read and the truth (Levenshtein 1966), by rapidfuzz.
+
+An edit puts in, takes out or replaces one element: a character of a string, a word of a list of words.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from rapidfuzz.distance import Levenshtein
+from rapidfuzz.process import cpdist
+
+Text = str | Sequence[str]
+
+
+def edits(predicted: Sequence[Text], truth: Sequence[Text]) -> np.ndarray:
+    """The least number of edits (N,) of each pair of N: all strings, or all lists of words."""
+    assert len(predicted) == len(truth)
+    return cpdist(predicted, truth, scorer=Levenshtein.distance, dtype=np.int64)
+
+
+def words(texts: Sequence[str]) -> list[list[str]]:
+    """Each text as what stands between its white space."""
+    return [text.split() for text in texts]
