@@ -50,7 +50,9 @@ def lines() -> Any:
 
 @pytest.fixture(scope="module")
 def pages() -> Any:
-    return small(PenParagraphs, train_size=100)
+    data = PenParagraphs(train_size=100)
+    data.setup("fit")
+    return data
 
 
 def sets(data: Any) -> dict[str, PenTexts]:
