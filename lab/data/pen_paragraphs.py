@@ -24,7 +24,9 @@ VAL, TEST = 250, 500
 
 
 class PenParagraphs(LabData):
-    """Paragraphs by the hands that also write `lab.data.pen_lines`; 250 for validation, 500 for the test.
+    """Paragraphs in ragged lines by the hands of PenLines, on ruled or blank paper.
+
+    250 are for validation and 500 for the test.
 
     Args:
         train_size: different training paragraphs.
@@ -76,8 +78,8 @@ class PenParagraphs(LabData):
         self.pitch, self.max_width = pitch, max_width
         self.ready = False
         self.parts = None if path is None else read_texts(Path(path))
-        self.vocabulary = pen_alphabet(self.parts, "\n")
-        self.alphabet = self.vocabulary.tokens
+        self.characters = pen_alphabet(self.parts, "\n")
+        self.alphabet = self.characters.tokens
         self.text_length = max_lines * (line_length + 1) - 1
         self.height = (max_lines + 1) * pitch
         chain = text_augmentations(augment, line=pitch)
@@ -92,7 +94,7 @@ class PenParagraphs(LabData):
             PenTexts(
                 self.texts(part, size),
                 part,
-                vocabulary=self.vocabulary,
+                vocabulary=self.characters,
                 height=self.height,
                 width=self.max_width,
                 pitch=self.pitch,
