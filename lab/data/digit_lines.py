@@ -59,7 +59,7 @@ class DigitLines(LabData):
         train_size: int = 20_000,
         min_length: int = 4,
         max_length: int = 12,
-        overlap: float = 0.15,
+        overlap: float = 0.1,
         by_position: bool = False,
         augment: float = 0.0,
     ) -> None:
