@@ -19,6 +19,8 @@ from torch.nn import functional as F
 from lab.ctc import ctc_greedy
 from lab.ctc_beam import beam_search
 from lab.errors import LabError
+from lab.figures.alignment import Alignment
+from lab.figures.reading import ErrorsByLength, ErrorsByWriter, ReadLines
 from lab.language_model import load_language_model
 from lab.models.building import (
     NetBuilder,
@@ -150,7 +152,7 @@ class LineCTC(pl.LightningModule):
         characters = lengths.sum().clamp(min=1)
         metrics["loss"].update(losses.sum() / characters, characters)
         update_texts(metrics, read, truth)
-        return {"read": read, "truth": truth}
+        return {"read": read, "truth": truth, "logits": logits, "frames": frames}
 
     def on_validation_epoch_end(self) -> None:
         log_metrics(self, "val", shown="cer")
@@ -160,6 +162,10 @@ class LineCTC(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         return build_optimizer(self, **self.optimization)
+
+    def configure_callbacks(self) -> list[pl.Callback]:
+        figures = [ReadLines(), Alignment(), ErrorsByLength(), ErrorsByWriter()]
+        return [*figures] if self.trainer.testing else []
 
     def baselines(self, data: Any) -> dict[str, dict[str, float]]:
         """Test metrics of reading nothing at all, and of always reading the most frequent training line."""
