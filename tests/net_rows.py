@@ -12,6 +12,8 @@ from torch import nn
 from lab.nets.cnn import CNN
 from lab.nets.conv_decoder import ConvDecoder
 from lab.nets.dcgan import DCGANDiscriminator, DCGANGenerator
+from lab.nets.line_cnn import LineCNN
+from lab.nets.line_cnn_lstm import LineCNNLSTM
 from lab.nets.linear import Linear
 from lab.nets.made import MADE
 from lab.nets.mlp import MLP
@@ -20,6 +22,7 @@ from lab.nets.pixel_transformer import PixelTransformer
 from lab.nets.recurrent import GRU, LSTM
 from lab.nets.resnet import ResNet
 from lab.nets.skip_gram import SkipGram
+from lab.nets.sliding_cnn import SlidingCNN
 from lab.nets.transformer import Transformer
 
 OUTPUTS = 5
@@ -128,5 +131,29 @@ ROWS = [
         (1, 4, 3),
         {"depth": 2, "width": 16, "heads": 2, "dropout": 0.3},
         output=lambda outputs: (outputs, 1, 4, 3),
+    ),
+    Row(
+        LineCNN,
+        (1, 20, 30),
+        {"width": 4, "features": 12, "depth": 2, "kernel": 3, "dropout": 0.3},
+        output=lambda outputs: (8, outputs),
+    ),
+    Row(
+        LineCNN,
+        (1, 9, 13),
+        {"width": 4, "features": 12, "depth": 0, "stride": 8},
+        output=lambda outputs: (2, outputs),
+    ),
+    Row(
+        LineCNNLSTM,
+        (1, 16, 21),
+        {"width": 4, "features": 8, "lstm_depth": 2, "lstm_width": 6, "dropout": 0.3},
+        output=lambda outputs: (6, outputs),
+    ),
+    Row(
+        SlidingCNN,
+        (1, 12, 30),
+        {"width": 4, "window": 11, "stride": 4, "dropout": 0.3},
+        output=lambda outputs: (8, outputs),
     ),
 ]

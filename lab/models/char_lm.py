@@ -74,6 +74,7 @@ class CharLM(pl.LightningModule):
             optimizer=optimizer, lr=lr, schedule=schedule, warmup=warmup
         )
         self.vocabulary = tuple(vocabulary)
+        self.input_shape = tuple(input_shape)
         self.net = build_net(net, input_shape, len(self.vocabulary))
         self.length = length
         self.drawing: dict[str, Any] = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
@@ -116,6 +117,10 @@ class CharLM(pl.LightningModule):
 
     def on_test_epoch_end(self) -> None:
         log_metrics(self, "test", shown="bits_per_character")
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """What it takes, beside the configuration, to build the net anew without the data."""
+        checkpoint["char_lm"] = {"vocabulary": self.vocabulary, "input_shape": self.input_shape}
 
     def configure_optimizers(self) -> Any:
         return build_optimizer(self, **self.optimization)
