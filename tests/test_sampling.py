@@ -7,8 +7,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from lab.nets.attention import causal_attention, rotate
+from lab.nets.decoder import Decoder
 from lab.nets.recurrent import GRU, LSTM
-from lab.nets.transformer import Decoder, Transformer, causal_attention, rotate
+from lab.nets.transformer import Transformer
 from lab.sampling import choose, generate
 
 CONTEXT, TOKENS = 12, 7

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lab.nets.attention import Cache, normalise
+from lab.nets.decoder import Decoder
 from lab.nets.grey import check_grey, num_steps, steps_reached
-from lab.nets.transformer import Cache, Decoder, normalise
 
 
 class PixelTransformer(nn.Module):
