@@ -19,8 +19,13 @@ def frames_needed(text: list[int]) -> int:
 
 def ctc_greedy(logits: Tensor, frames: Tensor | None = None) -> Tensor:
     """The texts (B, L) of the likeliest paths; only the first `frames` (B,) of each line count."""
-    path, starts, places = _spelled(logits, frames)
-    return _packed(path, starts, places, absent=-1)
+    # On a CPU a third faster than argmax.
+    return collapse(logits.max(-1)[1], frames, blank=logits.shape[2] - 1)
+
+
+def collapse(paths: Tensor, frames: Tensor | None = None, *, blank: int) -> Tensor:
+    """The texts (B, L) that paths (B, T) spell; only the first `frames` (B,) of each line count."""
+    return packed(paths, starts_of(paths, frames, blank=blank), absent=-1)
 
 
 def greedy_with_confidence(logits: Tensor, frames: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -28,40 +33,36 @@ def greedy_with_confidence(logits: Tensor, frames: Tensor | None = None) -> tupl
 
     The confidence is the highest probability of the character in its frames; 0 where a text has ended.
     """
-    path, starts, places = _spelled(logits, frames)
-    numbers = _packed(path, starts, places, absent=-1)
-    best = logits.softmax(-1).amax(-1)
-    # Frames of a character lie between its start and the next; the others have no say.
-    own = (path != logits.shape[2] - 1) & (places >= 0)
-    if frames is not None:
-        own &= _inside(path, frames)
-    sure = best.new_zeros(len(path), max(numbers.shape[1], 1))
-    sure.scatter_reduce_(1, places.clamp(min=0), best * own, "amax")
-    return numbers, sure[:, : numbers.shape[1]]
+    blank = logits.shape[2] - 1
+    best, paths = logits.softmax(-1).max(-1)
+    starts = starts_of(paths, frames, blank=blank)
+    numbers = packed(paths, starts, absent=-1)
+    # From the start of a character to that of the next, but for the blanks, is its own.
+    own = paths != blank if frames is None else (paths != blank) & inside(paths, frames)
+    places = (starts.cumsum(1) - 1).clamp(min=0)
+    sure = best.new_zeros(len(paths), numbers.shape[1] + 1)
+    sure.scatter_reduce_(1, places, best * own, "amax")
+    return numbers, sure[:, :-1]
 
 
-def _inside(path: Tensor, frames: Tensor) -> Tensor:
+def inside(paths: Tensor, frames: Tensor) -> Tensor:
     """Which frames (B, T) are a line's own."""
-    return torch.arange(path.shape[1], device=path.device) < frames[:, None]
+    return torch.arange(paths.shape[1], device=paths.device) < frames[:, None]
 
 
-def _spelled(logits: Tensor, frames: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-    """The likeliest path (B, T), where a character starts, and the place in the text of the last that has."""
-    path = logits.argmax(-1)
-    starts = path != logits.shape[2] - 1
-    starts[:, 1:] &= path[:, 1:] != path[:, :-1]
-    if frames is not None:
-        starts &= _inside(path, frames)
-    return path, starts, starts.cumsum(1) - 1
+def starts_of(paths: Tensor, frames: Tensor | None, *, blank: int) -> Tensor:
+    """In which frames (B, T) a character starts."""
+    starts = paths != blank
+    starts[:, 1:] &= paths[:, 1:] != paths[:, :-1]
+    return starts if frames is None else starts & inside(paths, frames)
 
 
-def _packed(values: Tensor, chosen: Tensor, places: Tensor, absent: int) -> Tensor:
+def packed(values: Tensor, chosen: Tensor, *, absent: int) -> Tensor:
     """The chosen ones of values (B, T) side by side, (B, L)."""
-    longest = int(places[:, -1].max()) + 1 if places.numel() else 0
-    packed = values.new_full((len(values), longest), absent)
-    rows, columns = chosen.nonzero(as_tuple=True)
-    packed[rows, places[rows, columns]] = values[rows, columns]
-    return packed
+    counts = chosen.sum(1)
+    longest = int(counts.max()) if len(counts) else 0
+    filled = torch.arange(longest, device=values.device) < counts[:, None]
+    return values.new_full(filled.shape, absent).masked_scatter_(filled, values[chosen])
 
 
 def align(log_probs: Tensor, text: Tensor) -> Tensor:

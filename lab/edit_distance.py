@@ -21,3 +21,14 @@ def edits(predicted: Sequence[Text], truth: Sequence[Text]) -> np.ndarray:
 def words(texts: Sequence[str]) -> list[list[str]]:
     """Each text as what stands between its white space."""
     return [text.split() for text in texts]
+
+
+def side_by_side(read: str, truth: str, gap: str = "\u00b7") -> tuple[str, str]:
+    """Both texts at one length, so that what belongs together stands in one column, with gaps between."""
+    parts = [], []  # type: tuple[list[str], list[str]]
+    for step in Levenshtein.opcodes(truth, read):
+        true, seen = truth[step.src_start : step.src_end], read[step.dest_start : step.dest_end]
+        length = max(len(true), len(seen))
+        parts[0].append(seen.ljust(length, gap))
+        parts[1].append(true.ljust(length, gap))
+    return "".join(parts[0]), "".join(parts[1])

@@ -226,3 +226,33 @@ def test_a_transformer_forgets_what_is_further_back_than_it_reads() -> None:
         found, memory = model.extend(memory, torch.tensor([0]), torch.tensor([number]))
     expected = net(torch.tensor([text[-6:]]))[0, -1].log_softmax(-1)
     torch.testing.assert_close(found[0], expected)
+
+
+def test_a_language_model_mends_what_looks_alike() -> None:
+    class AfterQ:
+        """After a q comes u; else all is equally likely."""
+
+        def begin(self, rows: int, device: torch.device) -> tuple[Tensor, Any]:
+            return torch.full((rows, 3), 1 / 3).log(), None
+
+        def pick(self, memory: None, rows: Tensor) -> None:
+            return None
+
+        def extend(self, memory: None, rows: Tensor, numbers: Tensor) -> tuple[Tensor, Any]:
+            after_q = torch.tensor([0.01, 0.98, 0.01])
+            likely = torch.where((numbers == 0)[:, None], after_q, torch.full((3,), 1 / 3))
+            return likely.log(), None
+
+    # q is clear, then it is v rather than u.
+    probs = torch.tensor(
+        [[0.9, 0.02, 0.02, 0.06], [0.02, 0.02, 0.02, 0.94], [0.02, 0.4, 0.5, 0.08]]
+    )
+    logits, frames = probs.log()[None], torch.tensor([3])
+    read = {
+        weight: rows_of(beam_search(logits, frames, beam=4, scorer=AfterQ(), lm_weight=weight)[0])[
+            0
+        ]
+        for weight in (0.0, 0.3)
+    }
+    assert read == {0.0: (0, 2), 0.3: (0, 1)}
+    assert rows_of(ctc_greedy(logits, frames)) == [(0, 2)]

@@ -25,11 +25,11 @@ from lab.data.pen_glyphs import (
     glyph_table,
     readable,
 )
+from lab.data.pen_hands import hands
 from lab.data.pen_images import HANDS, SPACING, PenTexts
 from lab.data.pen_lines import PenLines
 from lab.data.pen_paragraphs import PenParagraphs
 from lab.data.pen_strokes import draw_ink
-from lab.data.pen_writing import hands
 from lab.data.sentences import PARTS, part_of, sentences
 from lab.data.text_images import IGNORED
 from lab.errors import LabError
@@ -50,7 +50,9 @@ def lines() -> Any:
 
 @pytest.fixture(scope="module")
 def pages() -> Any:
-    return small(PenParagraphs, train_size=100)
+    data = PenParagraphs(train_size=100)
+    data.setup("fit")
+    return data
 
 
 def sets(data: Any) -> dict[str, PenTexts]:
@@ -142,7 +144,7 @@ def test_ink_is_where_the_strokes_are(lines: Any) -> None:
         assert ink[sample, rows, columns].min() > 0.1
         inked = np.argwhere(ink[sample].T > 0)
         far = torch.cdist(torch.tensor(inked).double(), torch.tensor(points)).amin(1).max()
-        assert far < (writing.radius[sample] + 1) * 1.5
+        assert far < (writing.radius[sample] + writing.blur[sample] + 1) * 1.5
 
 
 # Lines and paragraphs

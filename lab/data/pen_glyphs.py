@@ -37,8 +37,8 @@ JOINED = np.array([small in ("cursive", "scripts", "scriptc") for small, _ in ST
 CAPITALS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 # In some fonts the first is an arrow and the others are angles, so all styles take them from one.
 SHARED, SHARED_FONT = "^{}", "futural"
-# What is drawn larger than in the font, across and down from the base line: in narrow hands all brackets would
-# be alike, and in small ones a comma would be a full stop.
+# What is drawn larger than in the font, across and down from the base line: in narrow hands all brackets
+# would be alike, and in small ones a comma would be a full stop.
 LARGER = dict.fromkeys("[]{}", (1.4, 1.0)) | {",": (1.3, 1.7)}
 BASE_LINE, X_HEIGHT = 9, 14
 

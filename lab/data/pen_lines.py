@@ -23,7 +23,7 @@ VAL, TEST = 500, 1000
 
 
 class PenLines(LabData):
-    """Lines that 760 made-up hands write: stroke fonts, warped, slanted, spaced, drifting, on worn paper.
+    """Lines that made-up hands write: stroke fonts, warped, slanted, drifting, on worn paper.
 
     600 hands are for training, 60 for validation, 100 for the test; 500 lines are for validation and 1000
     for the test. Without `path`, some lines are in capitals and some are numbers or random characters, so
@@ -74,19 +74,23 @@ class PenLines(LabData):
             )
         self.train_size, self.height, self.max_width = train_size, height, max_width
         self.min_length, self.max_length = min_length, max_length
+        self.ready = False
         self.parts = None if path is None else read_texts(Path(path))
-        self.vocabulary = pen_alphabet(self.parts)
-        self.alphabet, self.text_length = self.vocabulary.tokens, max_length
+        self.characters = pen_alphabet(self.parts)
+        self.alphabet, self.text_length = self.characters.tokens, max_length
         chain = text_augmentations(augment)
         state_text_images(self, height=height, width=max_width, augmentations=chain)
 
     def setup(self, stage: str) -> None:
+        if self.ready:
+            return
+        self.ready = True
         sizes = (self.train_size, VAL, TEST)
         self.train_set, self.val_set, self.test_set = (
             PenTexts(
                 self.texts(part, size),
                 part,
-                vocabulary=self.vocabulary,
+                vocabulary=self.characters,
                 height=self.height,
                 width=self.max_width,
             )

@@ -24,7 +24,9 @@ VAL, TEST = 250, 500
 
 
 class PenParagraphs(LabData):
-    """Paragraphs by the hands that also write `lab.data.pen_lines`; 250 for validation, 500 for the test.
+    """Paragraphs in ragged lines by the hands of PenLines, on ruled or blank paper.
+
+    250 are for validation and 500 for the test.
 
     Args:
         train_size: different training paragraphs.
@@ -74,21 +76,25 @@ class PenParagraphs(LabData):
         self.train_size, self.line_length = train_size, line_length
         self.min_lines, self.max_lines = min_lines, max_lines
         self.pitch, self.max_width = pitch, max_width
+        self.ready = False
         self.parts = None if path is None else read_texts(Path(path))
-        self.vocabulary = pen_alphabet(self.parts, "\n")
-        self.alphabet = self.vocabulary.tokens
+        self.characters = pen_alphabet(self.parts, "\n")
+        self.alphabet = self.characters.tokens
         self.text_length = max_lines * (line_length + 1) - 1
         self.height = (max_lines + 1) * pitch
         chain = text_augmentations(augment, line=pitch)
         state_text_images(self, height=self.height, width=max_width, augmentations=chain)
 
     def setup(self, stage: str) -> None:
+        if self.ready:
+            return
+        self.ready = True
         sizes = (self.train_size, VAL, TEST)
         self.train_set, self.val_set, self.test_set = (
             PenTexts(
                 self.texts(part, size),
                 part,
-                vocabulary=self.vocabulary,
+                vocabulary=self.characters,
                 height=self.height,
                 width=self.max_width,
                 pitch=self.pitch,

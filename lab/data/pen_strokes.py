@@ -52,7 +52,7 @@ def draw_ink(writing: Writing, table: GlyphTable, height: int, width: int) -> np
     found += np.bincount(corner + width + 1, ink * low * right, minlength=size)
     spread = blur(found.astype(np.float32).reshape(count, height, width), writing.radius)
     amount = np.minimum(spread * (1.1 * writing.radius).astype(np.float32)[:, None, None], 1)
-    return amount * (2 - amount)
+    return blur(amount * (2 - amount), writing.blur)
 
 
 def blur(images: np.ndarray, radius: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ Figures are callbacks, written to the run folder and to every logger that takes 
 several processes each collects its share, the first draws all.
 """
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-Columns = tuple[Tensor, ...]
+Columns = tuple[Any, ...]
 
 
 def figure_path(trainer: pl.Trainer, name: str) -> Path:
@@ -26,7 +27,10 @@ def figure_path(trainer: pl.Trainer, name: str) -> Path:
 def save_figure(trainer: pl.Trainer, figure: Figure, name: str) -> None:
     """Write `figures/<name>.png`; loggers with `log_image` get it too."""
     path = figure_path(trainer, f"{name}.png")
-    figure.savefig(path, dpi=100, bbox_inches="tight")
+    with warnings.catch_warnings():
+        # Texts that are read may have letters that the font lacks; a box stands for them.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        figure.savefig(path, dpi=100, bbox_inches="tight")
     for logger in trainer.loggers:
         if hasattr(logger, "log_image"):
             logger.log_image(key=f"figures/{name}", images=[str(path)])
@@ -54,8 +58,14 @@ class TestFigure(pl.Callback):
         self.kept: list[Columns] = []
 
     def select(self, x: Tensor, y: Tensor, output: Tensor) -> Columns:
-        """What to keep of a batch."""
+        """What to keep of a batch (x, y) and the tensor that `test_step` returned for it."""
         raise NotImplementedError
+
+    def collect(self, batch: Any, outputs: Any) -> Columns:
+        """What to keep of a batch of any kind and what `test_step` returned for it, on the CPU."""
+        x, y = batch
+        selected = self.select(x, y, outputs.detach().float())
+        return tuple(column.cpu() for column in selected)
 
     def merge(self, parts: list[Columns]) -> Columns:
         """What to keep of several batches or processes."""
@@ -77,9 +87,7 @@ class TestFigure(pl.Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        x, y = batch
-        selected = self.select(x, y, outputs.detach().float())
-        self.kept = [self.merge([*self.kept, tuple(column.cpu() for column in selected)])]
+        self.kept = [self.merge([*self.kept, self.collect(batch, outputs)])]
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         shares: list[Any] = [self.kept]

@@ -110,14 +110,19 @@ class LineCNNLSTM(nn.Module):
         widths = [features, *[2 * lstm_width] * lstm_depth]
         self.lstms = nn.ModuleList(_BothWays(wide, lstm_width) for wide in widths[:-1])
         self.dropout = nn.Dropout(dropout)
-        self.output = logits_layer(2 * lstm_width, num_outputs)
+        # Past the LSTMs, the convolutions learn from the first step on (Retsinas et al. 2022).
+        self.output = logits_layer(features + 2 * lstm_width, num_outputs)
 
     def frames(self, sizes: Tensor) -> Tensor:
         """How many output positions (B,) belong to images of true sizes (B, 2)."""
         return self.encoder.frames(sizes)
 
     def forward(self, images: Tensor, sizes: Tensor | None = None) -> Tensor:
-        x, frames = self.encoder(images, sizes), None if sizes is None else self.frames(sizes)
+        features, frames = (
+            self.encoder(images, sizes),
+            None if sizes is None else self.frames(sizes),
+        )
+        x = features
         for lstm in self.lstms:
             x = lstm(self.dropout(x), frames)
-        return self.output(self.dropout(x))
+        return self.output(self.dropout(torch.cat([features, x], 2)))
