@@ -38,6 +38,7 @@ from lab.models.line_ctc import LineCTC
 from lab.models.line_transformer import LineTransformer
 from lab.nets.line_cnn import LineCNN
 from lab.nets.line_cnn_lstm import LineCNNLSTM
+from lab.nets.line_cnn_transformer import LineCNNTransformer
 from lab.nets.resnet_transformer import ResNetTransformer
 from lab.nets.sliding_cnn import SlidingCNN
 from lab.recognizer import LineRecognizer, ParagraphRecognizer, Reading
@@ -394,6 +395,11 @@ NETS: dict[str, tuple[Any, Any, dict[str, Any]]] = {
     "stride 1": (LineCTC, LineCNN, {**SMALL_CNN, "stride": 1}),
     "stride 8": (LineCTC, LineCNN, {**SMALL_CNN, "stride": 8}),
     "sliding": (LineCTC, SlidingCNN, {"width": 4, "window": 16, "stride": 5}),
+    "line decoder": (
+        LineTransformer,
+        LineCNNTransformer,
+        {"channels": 4, "features": 24, "layers": 1, "depth": 1, "width": 32},
+    ),
     "decoder": (LineTransformer, ResNetTransformer, SMALL_DECODER),
     "whole image": (LineTransformer, ResNetTransformer, {**SMALL_DECODER, "stem_stride": 1}),
 }
