@@ -398,7 +398,7 @@ NETS: dict[str, tuple[Any, Any, dict[str, Any]]] = {
     "line decoder": (
         LineTransformer,
         LineCNNTransformer,
-        {"channels": 4, "features": 24, "layers": 1, "depth": 1, "width": 32},
+        {"channels": 4, "features": 24, "layers": 1, "width": 32},
     ),
     "decoder": (LineTransformer, ResNetTransformer, SMALL_DECODER),
     "whole image": (LineTransformer, ResNetTransformer, {**SMALL_DECODER, "stem_stride": 1}),
