@@ -48,7 +48,10 @@ class TextImages(Dataset[Batch]):
 
     def sampler(self, count: int, batch_size: int, **options: object) -> BatchIndices:
         """Which samples each batch holds, see `WidthBatches`."""
-        return WidthBatches(count, batch_size, widths=self.sizes[:, 1], **options)
+        heights, widths = self.sizes.unbind(1)
+        # Pages are first put together by how high they are, or half of a batch would be padding.
+        bands = -(-heights // STEP)
+        return WidthBatches(count, batch_size, widths=bands * widths.max() + widths, **options)
 
 
 class WidthBatches(BatchIndices):

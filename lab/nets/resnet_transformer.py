@@ -1,18 +1,19 @@
 """ResNet that looks at an image of text, line or page, and Transformer that writes down what it says.
 
-Letters: B images, h and w the height and width of the feature map, M its channels, L tokens of a text,
+Letters: B images, h and w the height and width of the feature map, M its features, L tokens of a text,
 V tokens that there are.
 Source: Singh, Karayev, "Full page handwriting recognition via image to sequence extraction", 2021.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from lab.nets.attention import normalise
 from lab.nets.layers import BatchNorm, check_at_least, check_image, initialise
-from lab.nets.text_decoder import TextDecoder, sine_positions
+from lab.nets.text_decoder import PLACE, TextDecoder, sine_positions
 
 
 class _Layer(nn.Module):
@@ -55,14 +56,19 @@ class ResNetTransformer(nn.Module):
     follows. Number V is the end, and what is read first.
 
     Args:
-        channels: of the first stage; they double at the second and third, which halve the image.
+        channels: of the first stage; they double at the second, which halves the image, and at the third,
+            which halves its height.
         blocks: in each of the three stages.
-        stem_stride: step of the first convolution; 2 makes the feature map an eighth of the image.
+        stem_stride: step of the first convolution; with 2 a place of the feature map is 8 pixels high and 4
+            wide, so that lines should be 8 apart or more.
         depth: layers of the decoder.
         width: features of each token.
         heads: parts of the features that attend on their own.
         dropout: share of what the decoder's layers add that is set to zero in training.
         length: the most tokens of a text.
+
+    Attributes:
+        strides: height and width in pixels of a place of the feature map.
 
     Raises:
         ValueError: data that are no images, an option out of range, or a width the heads cannot share.
@@ -78,7 +84,7 @@ class ResNetTransformer(nn.Module):
         stem_stride: int = 2,
         depth: int = 2,
         width: int = 64,
-        heads: int = 4,
+        heads: int = 2,
         dropout: float = 0.0,
         length: int = 1024,
     ) -> None:
@@ -87,7 +93,8 @@ class ResNetTransformer(nn.Module):
         check_at_least("blocks", blocks, 1)
         check_at_least("stem_stride", stem_stride, 1)
         check_at_least("length", length, 1)
-        check_image(input_shape, least=4 * stem_stride, way_out="use MLP")
+        check_image(input_shape, least=4 * stem_stride, way_out="lower --model.net.stem_stride")
+        self.strides = (4 * stem_stride, 2 * stem_stride)
         self.stem = _Layer(input_shape[0], channels, 5, stride=(stem_stride, stem_stride))
         self.stem_stride, size = stem_stride, channels
         self.blocks = nn.ModuleList()
@@ -100,7 +107,7 @@ class ResNetTransformer(nn.Module):
         self.to(memory_format=torch.channels_last)
         self.decoder = TextDecoder(
             num_outputs,
-            memory=size,
+            memory=size + PLACE,
             depth=depth,
             width=width,
             heads=heads,
@@ -116,11 +123,13 @@ class ResNetTransformer(nn.Module):
         mask = None if sizes is None else inside(images, sizes)
         mask = every(mask, (self.stem_stride, self.stem_stride))
         x = self.stem(images, mask).relu_()
-        for block in self.blocks:
+        blocks: list[Any] = [*self.blocks]
+        for block in blocks:
             mask = every(mask, block.stride)
             x = block(x, mask)
         x = normalise(x.movedim(1, -1))  # (B, h, w, M)
-        memory = x + positions(x.shape[1], x.shape[2], x).to(x)
+        places = positions(x.shape[1], x.shape[2], device=x.device).to(x)
+        memory = torch.cat([x, places.expand(len(x), -1, -1, -1)], -1)
         return memory.flatten(1, 2), None if mask is None else mask.bool().flatten(1)
 
 
@@ -137,10 +146,9 @@ def inside(images: Tensor, sizes: Tensor) -> Tensor:
     return (rows[:, None, :, None] & columns[:, None, None]).to(images)
 
 
-def positions(height: int, width: int, x: Tensor) -> Tensor:
-    """Where each place of a feature map is, (h, w, M): one half of the numbers its row, one its column."""
-    features = x.shape[-1]
-    rows = sine_positions(torch.arange(height, device=x.device), features // 2)
-    columns = sine_positions(torch.arange(width, device=x.device), features - features // 2)
+def positions(height: int, width: int, *, device: torch.device) -> Tensor:
+    """Where each place of a feature map is, (h, w, PLACE): half of the numbers tell its row."""
+    rows = sine_positions(torch.arange(height, device=device), PLACE // 2)
+    columns = sine_positions(torch.arange(width, device=device), PLACE // 2)
     shape = (height, width, -1)
-    return torch.cat([rows[:, None].expand(shape), columns[None].expand(shape)], -1)
+    return torch.cat([rows[:, None].expand(shape), columns.expand(shape)], -1)

@@ -4,6 +4,8 @@ Letters: B images, L tokens of a text, V tokens that there are, N places of a me
 D width, H heads. Number V is the end of a text, and what is read before its first token.
 """
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -11,12 +13,17 @@ from torch.nn import functional as F
 from lab.nets.attention import Cache, CrossAttention, Memory, normalise
 from lab.nets.decoder import Decoder
 
+# Numbers that tell where a place of a memory is.
+PLACE = 32
+# The longest of the waves that tell positions apart are so many times as long as the shortest.
+WAVES = 300
+
 
 def sine_positions(places: Tensor, width: int) -> Tensor:
-    """Numbers (n,) as waves of many lengths, (n, width) (Vaswani et al. 2017)."""
-    speeds = 10_000 ** (-torch.arange(0, width, 2, device=places.device) / width)
+    """Numbers (n,) as waves of different lengths, (n, width), of mean square 1 (Vaswani et al. 2017)."""
+    speeds = WAVES ** (-torch.arange(0, width, 2, device=places.device) / width)
     angles = places[:, None] * speeds
-    return torch.cat([angles.sin(), angles.cos()], 1)[:, :width]
+    return math.sqrt(2) * torch.cat([angles.sin(), angles.cos()], 1)[:, :width]
 
 
 class TextDecoder(nn.Module):
@@ -45,7 +52,7 @@ class TextDecoder(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        self.length, self.memory = length, memory
+        self.length, self.memory_width = length, memory
         self.trunk = Decoder(
             width, depth=depth, heads=heads, length=length, dropout=dropout, memory=memory
         )
