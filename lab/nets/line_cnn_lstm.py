@@ -118,11 +118,8 @@ class LineCNNLSTM(nn.Module):
         return self.encoder.frames(sizes)
 
     def forward(self, images: Tensor, sizes: Tensor | None = None) -> Tensor:
-        features, frames = (
-            self.encoder(images, sizes),
-            None if sizes is None else self.frames(sizes),
-        )
-        x = features
+        frames = None if sizes is None else self.frames(sizes)
+        x = features = self.encoder(images, sizes)
         for lstm in self.lstms:
             x = lstm(self.dropout(x), frames)
         return self.output(self.dropout(torch.cat([features, x], 2)))
