@@ -63,7 +63,7 @@ class _BothWays(nn.Module):
 
 
 class LineCNNLSTM(nn.Module):
-    """Convolutional features of a line and bidirectional LSTMs: each position's logits see the whole line.
+    """Convolutional features of a line, then bidirectional LSTMs: all logits see the whole line.
 
     Shapes: (B, 1, H, W) and sizes (B, 2) -> (B, T, num_outputs), T a `stride`-th of W, rounded up.
 
