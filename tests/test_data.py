@@ -42,6 +42,8 @@ MODULES: dict[str, tuple[type[LabData], dict[str, Any], tuple[int, int, int]]] =
 ELSEWHERE: dict[str, str] = {
     **dict.fromkeys(("PythonDocs", "MarkovText", "CharText"), "test_char_data.py"),
     **dict.fromkeys(("Families", "WordText"), "test_word_data.py"),
+    **dict.fromkeys(("DigitLines", "DigitParagraphs", "EMNISTLines"), "test_glyph_lines.py"),
+    **dict.fromkeys(("PenLines", "PenParagraphs"), "test_pen_lines.py"),
     **dict.fromkeys(
         ("CartPole", "Environment", "GridWorld", "DigitBandit"), "test_environments.py"
     ),

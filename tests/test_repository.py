@@ -16,7 +16,12 @@ ROOT = Path(__file__).parents[1]
 REQUIREMENTS = ROOT / "requirements"
 LOCKS = ["prod.txt", "dev.txt"]
 # The other modules are called what their distribution is called, but for _ in place of -.
-DISTRIBUTIONS = {"sklearn": "scikit-learn", "yaml": "pyyaml", "PIL": "pillow"}
+DISTRIBUTIONS = {
+    "sklearn": "scikit-learn",
+    "yaml": "pyyaml",
+    "PIL": "pillow",
+    "HersheyFonts": "Hershey-Fonts",
+}
 
 
 def declared(name: str) -> dict[str, Requirement]:

@@ -4,6 +4,8 @@ Shapes: see `lab.data.text_images`; images (B, 1, 16, W). The pictures of traini
 those of `lab.data.digits` and so disjoint; all lines are functions of their number alone.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -20,7 +22,9 @@ from lab.seeding import mixed_seed
 
 HEIGHT, BOX = 16, 9
 # Widths and heights to which a digit of 8x8 is scaled.
-SIDES = (7, 8, 9)
+SIDES = (8, 9)
+# How many rows digits move up and down.
+ROOM = 4
 # How often a digit is followed by a space.
 SPACES = 0.4
 VAL, TEST = 500, 1000
@@ -55,7 +59,7 @@ class DigitLines(LabData):
         train_size: int = 20_000,
         min_length: int = 4,
         max_length: int = 12,
-        overlap: float = 0.2,
+        overlap: float = 0.1,
         by_position: bool = False,
         augment: float = 0.0,
     ) -> None:
@@ -84,14 +88,15 @@ class DigitLines(LabData):
         tokens = digit_texts(seed, indices, least=self.min_length, most=self.max_length, zero=1)
         hands = uniform(mixed_seed(seed, 5), indices, 2)
         places, widths = write_digits(
-            glyphs, tokens, hands, self.spacing, room=HEIGHT - BOX, seed=seed, indices=indices
+            glyphs, tokens, hands, self.spacing, room=ROOM, seed=seed, indices=indices
         )
+        places = replace(places, tops=places.tops + (HEIGHT - BOX - ROOM) // 2)
         sizes = np.stack([np.full(size, HEIGHT), widths], axis=1)
         return GlyphImages(glyphs, tokens, places, sizes=sizes)
 
 
 def digit_spacing(overlap: float) -> Spacing:
-    return Spacing(overlap=overlap, gap=2.5, blank=(4.0, 7.0))
+    return Spacing(overlap=overlap, gap=3.0, blank=(5.0, 8.0))
 
 
 def most_spaces(digits: int) -> int:

@@ -66,7 +66,7 @@ class DigitParagraphs(LabData):
         max_lines: int = 4,
         min_length: int = 2,
         max_length: int = 6,
-        overlap: float = 0.2,
+        overlap: float = 0.1,
         by_position: bool = False,
         augment: float = 0.0,
     ) -> None:

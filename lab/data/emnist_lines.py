@@ -5,8 +5,8 @@ test are disjoint; all lines are functions of their number alone.
 Source: the pictures as in `lab.data.emnist`, split byclass; the sentences as in `lab.data.sentences`.
 """
 
-import itertools
 import re
+from functools import cache
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from lab.data.counted import uniform
 from lab.data.emnist import ALL, EMNIST, prepare
 from lab.data.glyph_lines import GlyphImages, Glyphs, Places, Spacing, check_lines, place
 from lab.data.images import read_idx, stored
-from lab.data.sentences import PARTS, Part, line_texts
+from lab.data.sentences import PARTS, Part, Passages, sentences
 from lab.data.text_images import IGNORED, state_text_images
 from lab.data.vocabulary import CharVocabulary
 from lab.errors import LabError, nearest
@@ -40,7 +40,7 @@ class EMNISTLines(LabData):
         source: all takes pictures from where EMNIST has them: training, the last 5000 of it for
             validation, test; test needs EMNIST's test part alone and cuts it by position.
         train_size: different training lines.
-        min_length: fewest characters drawn for a line, which ends with a whole word before that.
+        min_length: fewest characters of a line, unless it is the end of a sentence.
         max_length: most characters of a line.
         overlap: largest share of a character that the next one covers.
         augment: strength of random changes of training images, 1 for those as between people.
@@ -106,7 +106,8 @@ class EMNISTLines(LabData):
     def lines(self, glyphs: Glyphs, part: Part, size: int) -> GlyphImages:
         """The first lines of a part."""
         seed, indices = mixed_seed(PARTS.index(part)), np.arange(size)
-        texts = emnist_texts(part, seed, indices, least=self.min_length, most=self.max_length)
+        draws = uniform(mixed_seed(seed, 1), indices, 2)
+        texts = passages(part).lines(draws, least=self.min_length, most=self.max_length)
         tokens = np.full((size, self.max_length), IGNORED)
         lengths = np.array([len(text) for text in texts])
         inside = np.arange(self.max_length) < lengths[:, None]
@@ -127,17 +128,7 @@ def spelled(text: str) -> str:
     return re.sub(r"[^0-9A-Za-z]+", " ", re.sub(r"['’]", "", text)).strip()
 
 
-def emnist_texts(part: Part, seed: int, indices: np.ndarray, *, least: int, most: int) -> list[str]:
-    """Texts for lines; one of which too little can be spelled is drawn anew."""
-    texts = [""] * len(indices)
-    missing = np.arange(len(indices))
-    for turn in itertools.count():
-        seed_now = mixed_seed(seed, 1, turn)
-        drawn = line_texts(part, seed_now, indices[missing], least=least, most=most)
-        for number, text in zip(missing, drawn, strict=True):
-            texts[number] = spelled(text)
-        short = [len(texts[number]) < max(least // 2, 1) for number in missing]
-        missing = missing[short]
-        if not len(missing):
-            break
-    return texts
+@cache
+def passages(part: Part) -> Passages:
+    """The sentences of a part as far as they can be spelled."""
+    return Passages(dict.fromkeys(map(spelled, sentences(part))))

@@ -111,7 +111,7 @@ def place(
         least_blank + loose * (most_blank - least_blank),
     )
     step[ended] = 0
-    begins = (MARGIN + step.cumsum(axis=1) - step).astype(np.int64)
+    begins = MARGIN + (step.cumsum(axis=1) - step).astype(np.int64)
     return begins, np.where(inked, begins + width, 0).max(axis=1) + MARGIN
 
 

@@ -6,12 +6,15 @@ Source: A. V. Hershey 1967, as packed in Hershey-Fonts (public domain). Accents 
 """
 
 import unicodedata
+from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import pairwise
 
 import numpy as np
 
 Stroke = list[tuple[float, float]]
+# Strokes and width, from the left side and the base line.
+Letter = tuple[list[Stroke], float]
 
 ASCII = "".join(map(chr, range(32, 127)))
 # Small letters and the rest by one font, capitals by another: many people print those.
@@ -32,20 +35,23 @@ STYLES = (
 # Whose letters are joined: their spacing must stay near to the font's.
 JOINED = np.array([small in ("cursive", "scripts", "scriptc") for small, _ in STYLES])
 CAPITALS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
-# In other fonts it is an arrow.
-CARET = "futural"
+# In some fonts the first is an arrow and the others are angles, so all styles take them from one.
+SHARED, SHARED_FONT = "^{}", "futural"
+# What is drawn larger than in the font, across and down from the base line: in narrow hands all brackets
+# would be alike, and in small ones a comma would be a full stop.
+LARGER = dict.fromkeys("[]{}", (1.4, 1.0)) | {",": (1.3, 1.7)}
 BASE_LINE, X_HEIGHT = 9, 14
 
 # Strokes about (0, 0), which stands above a letter's middle.
 MARKS: dict[str, list[Stroke]] = {
-    "\u0300": [[(-3, -5), (2, -1)]],
-    "\u0301": [[(3, -5), (-2, -1)]],
-    "\u0302": [[(-4, -1), (0, -5), (4, -1)]],
-    "\u0303": [[(-4, -1), (-2, -4), (2, -2), (4, -5)]],
-    "\u0304": [[(-4, -3), (4, -3)]],
-    "\u0308": [[(-3, -4), (-3, -3)], [(3, -4), (3, -3)]],
-    "\u030a": [[(0, -1), (-2, -3), (0, -5), (2, -3), (0, -1)]],
-    "\u030c": [[(-4, -5), (0, -1), (4, -5)]],
+    "\u0300": [[(-4, -7), (2, -2)]],
+    "\u0301": [[(4, -7), (-2, -2)]],
+    "\u0302": [[(-4, -2), (0, -7), (4, -2)]],
+    "\u0303": [[(-5, -2), (-2, -6), (2, -3), (5, -7)]],
+    "\u0304": [[(-5, -4), (5, -4)]],
+    "\u0308": [[(-4, -5), (-3, -4)], [(3, -5), (4, -4)]],
+    "\u030a": [[(0, -2), (-2, -4), (0, -6), (2, -4), (0, -2)]],
+    "\u030c": [[(-4, -7), (0, -2), (4, -7)]],
     # Below the letter.
     "\u0327": [[(0, 0), (0, 2), (2, 3), (1, 6), (-2, 6)]],
 }
@@ -55,7 +61,7 @@ ACCENTED = "".join(
     for letter in map(chr, [*range(0xC0, 0x180), 0x218, 0x219, 0x21A, 0x21B])
     if len(parts := unicodedata.normalize("NFD", letter)) == 2 and parts[1] in MARKS
 )
-# Character -> pieces: (character, right, down, size), the size about the base line; x is that of the last one.
+# Character -> pieces: (character, right, down, size).
 PIECES: dict[str, list[tuple[str, float, float, float]]] = {
     "œ": [("o", 0, 0, 1), ("e", 13, 0, 1)],
     "æ": [("a", 0, 0, 1), ("e", 13, 0, 1)],
@@ -105,7 +111,7 @@ def column_by_code() -> np.ndarray:
 
 
 @cache
-def font(name: str) -> dict[str, tuple[list[Stroke], float]]:
+def font(name: str) -> dict[str, Letter]:
     """Strokes and width of each printable ASCII character of a font, from its left side and base line."""
     from HersheyFonts import HersheyFonts
 
@@ -122,37 +128,43 @@ def font(name: str) -> dict[str, tuple[list[Stroke], float]]:
 
 
 @cache
-def letters(style: int) -> dict[str, tuple[list[Stroke], float]]:
+def letters(style: int) -> dict[str, Letter]:
     """Strokes and width of every character in a style."""
     small, large = (font(name) for name in STYLES[style])
     found = {c: (large if c in CAPITALS else small)[c] for c in ASCII}
-    found["^"] = font(CARET)["^"]
+    found |= {c: font(SHARED_FONT)[c] for c in SHARED}
+    for c, (across, down) in LARGER.items():
+        strokes, width = found[c]
+        larger = [[(across * x, down * y) for x, y in stroke] for stroke in strokes]
+        found[c] = larger, across * width
     for letter in ACCENTED:
-        found[letter] = accented(*found_parts(letter, found))
+        found[letter] = accented(letter, found)
     for sign, pieces in PIECES.items():
-        strokes: list[Stroke] = []
-        for base, right, down, size in pieces:
-            # Smaller ones shrink towards their own left side and the middle of a small letter.
-            shift = down - (1 - size) * X_HEIGHT / 2
-            drawn, width = found[base]
-            strokes += [[(right + size * x, shift + size * y) for x, y in s] for s in drawn]
-        found[sign] = (strokes, pieces[-1][1] + pieces[-1][3] * width)
+        found[sign] = composed(pieces, found)
     return found
 
 
-def found_parts(
-    letter: str, found: dict[str, tuple[list[Stroke], float]]
-) -> tuple[list[Stroke], float, str]:
-    """Strokes and width of the letter below an accent, without the dot of an i, and the accent."""
-    base, mark = unicodedata.normalize("NFD", letter)
+def composed(
+    pieces: Sequence[tuple[str, float, float, float]], found: Mapping[str, Letter]
+) -> Letter:
+    """A sign that is put together; its pieces shrink towards the left and a small letter's middle."""
+    strokes = []
+    for base, right, down, size in pieces:
+        shift = down - (1 - size) * X_HEIGHT / 2
+        strokes += [
+            [(right + size * x, shift + size * y) for x, y in stroke] for stroke in found[base][0]
+        ]
+    base, right, _, size = pieces[-1]
+    return strokes, right + size * found[base][1]
+
+
+def accented(letter: str, found: Mapping[str, Letter]) -> Letter:
+    """A letter with its accent, above the middle of its upper part or below that of its lower one."""
+    base, mark = tuple(unicodedata.normalize("NFD", letter))
     strokes, width = found[base]
     if base in "ij" and mark != CEDILLA:
+        # Without the dot.
         strokes = [stroke for stroke in strokes if max(y for _, y in stroke) > -X_HEIGHT - 2]
-    return strokes, width, mark
-
-
-def accented(strokes: list[Stroke], width: float, mark: str) -> tuple[list[Stroke], float]:
-    """A letter with its accent, which stands above the middle of its upper part (or below)."""
     points = [point for stroke in strokes for point in stroke]
     heights = [y for _, y in points]
     edge = max(heights) if mark == CEDILLA else min(heights)

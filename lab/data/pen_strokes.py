@@ -52,7 +52,7 @@ def draw_ink(writing: Writing, table: GlyphTable, height: int, width: int) -> np
     found += np.bincount(corner + width + 1, ink * low * right, minlength=size)
     spread = blur(found.astype(np.float32).reshape(count, height, width), writing.radius)
     amount = np.minimum(spread * (1.1 * writing.radius).astype(np.float32)[:, None, None], 1)
-    return amount * (2 - amount)
+    return blur(amount * (2 - amount), writing.blur)
 
 
 def blur(images: np.ndarray, radius: np.ndarray) -> np.ndarray:
@@ -85,18 +85,13 @@ def grain(seed: int, indices: np.ndarray, height: int, width: int) -> np.ndarray
 
 
 def on_paper(
-    ink: np.ndarray,
-    seed: int,
-    indices: np.ndarray,
-    sizes: np.ndarray,
-    base: np.ndarray,
-    pitch: float,
+    ink: np.ndarray, writing: Writing, seed: int, indices: np.ndarray, sizes: np.ndarray
 ) -> np.ndarray:
     """Ink (B, H, W) on paper, in bytes: shade, rules and grain, on some paper none of them.
 
     Args:
+        writing: rules are where its lines are.
         sizes: (B, 2) true height and width.
-        base: (B,) where the first base line is; rules are near, `pitch` pixels apart.
     """
     count, height, width = ink.shape
     u = uniform(mixed_seed(seed, PAPER), indices, 16).astype(np.float32).T[:, :, None, None]
@@ -109,9 +104,9 @@ def on_paper(
     shade_y = u[4] + (y / high) * (u[5] - u[4])
     paper = worn * 0.35 * u[6] * shade_x * shade_y
     ruled = (u[7] < 0.3) * (0.1 + 0.4 * u[8])
-    rule = base[:, None, None].astype(np.float32) + 2 * u[9] + 0.02 * (u[10] - 0.5) * x
-    turns = (y - rule) / np.float32(pitch)
-    gap = np.abs(turns - np.rint(turns)) * np.float32(pitch)
+    base, pitch = np.array([writing.base, writing.pitch], dtype=np.float32)[:, :, None, None]
+    turns = (y - base - 2 * u[9] - 0.02 * (u[10] - 0.5) * x) / pitch
+    gap = np.abs(turns - np.rint(turns)) * pitch
     paper = np.maximum(paper, ruled * np.maximum(1 - gap, 0))
     noise = (grain(seed, indices, height, width).astype(np.float32) - 127.5) * (
         worn * u[11] * u[11] * np.float32(0.2 / 127.5)
@@ -126,10 +121,12 @@ def normalise_batch(images: np.ndarray, sizes: np.ndarray) -> Tensor:
     count, height, width = images.shape
     inside = np.arange(width) < sizes[:, 1:]
     inside = inside[:, None, :] & (np.arange(height) < sizes[:, :1])[:, :, None]
+    levels = np.arange(256)
+    # A level of an image is a number of its own.
     keys = images + 256 * np.arange(count)[:, None, None]
-    counts = np.bincount(keys[inside], minlength=256 * count).reshape(count, 256).cumsum(1)
+    counts = np.bincount(keys[inside], minlength=256 * count).reshape(count, 256)
     # More than half are at most so dark, so that after it the median is 0 however it is taken.
-    median = (counts <= counts[:, -1:] // 2).sum(1)[:, None, None]
-    above = np.where(inside & (images > median), images - median, 0)
-    most = np.maximum(above.max((1, 2), keepdims=True), 1)
-    return torch.from_numpy(((above * 510 + most) // (2 * most)).astype(np.uint8))
+    median = (counts.cumsum(1) <= counts.sum(1, keepdims=True) // 2).sum(1, keepdims=True)
+    most = np.maximum(((counts > 0) * levels).max(1, keepdims=True) - median, 1)
+    table = (np.clip(levels - median, 0, most) * 510 + most) // (2 * most)
+    return torch.from_numpy(table.astype(np.uint8).reshape(-1)[keys] * inside)

@@ -13,9 +13,8 @@ from lab.data.sentences import PARTS, Part, Passages, part_of
 from lab.errors import LabError
 from lab.seeding import mixed_seed
 
-# Shares of the lines of English that are changed: each word begins with a capital, all letters are, or the
-# line is no English at all.
-TITLE, UPPER, CODES = 0.06, 0.06, 0.12
+# Shares of the lines that are no English but codes, or in which words begin with capitals or are of capitals.
+CODES, TITLE, UPPER = 0.12, 0.06, 0.06
 # In codes 0 is any digit, a and A are any letter, * is any character but the space; the rest is as it is.
 ANY = {
     "0": string.digits,
@@ -42,35 +41,47 @@ FORMS = (
 )
 
 
-def code(seed: int, index: int, length: int) -> str:
-    """Some forms in a row, filled in at random and cut to `length` characters."""
-    draws = iter(uniform(seed, [index], 3 * length + 3)[0].tolist())
+def code(draws: np.ndarray, length: int) -> str:
+    """Some forms in a row, filled in by numbers in [0, 1) and cut to `length` characters."""
+    values = iter(draws.tolist())
     text = ""
     while len(text) < length:
-        form = FORMS[int(next(draws) * len(FORMS))]
-        for place in form[: length - len(text)]:
-            choices = ANY.get(place, place)
-            text += choices[int(next(draws) * len(choices))] if len(choices) > 1 else place
+        form = FORMS[int(next(values) * len(FORMS))]
+        for place in form:
+            choices = ANY.get(place)
+            text += choices[int(next(values) * len(choices))] if choices else place
         text += " "
     return text[:length].rstrip()
 
 
-def varied(texts: list[str], part: Part, seed: int, indices: np.ndarray, length: int) -> list[str]:
-    """Lines of which some are in capitals, and some are codes of at most `length` characters instead.
+def codes(part: Part, seed: int, indices: np.ndarray, *, most: int) -> dict[int, str]:
+    """A code of up to `most` characters for each number; of its part as sentences are, by a hash."""
+    lengths = np.minimum(4 + uniform(mixed_seed(seed, 2), indices, 1)[:, 0] * (most - 3), most)
+    left = dict(zip(indices.tolist(), lengths.astype(int).tolist(), strict=True))
+    found: dict[int, str] = {}
+    for trial in count():
+        if not left:
+            return found
+        # A form begins at each second character at most, and the last one may be long.
+        draws = uniform(mixed_seed(seed, 3, trial), list(left), 2 * most + max(map(len, FORMS)))
+        texts = map(code, draws, left.values())
+        found |= {n: text for n, text in zip(left, texts, strict=True) if part_of(text) == part}
+        left = {n: length for n, length in left.items() if n not in found}
+    raise AssertionError
 
-    Codes are of a part as sentences are, by a hash of the text.
-    """
-    kinds = uniform(mixed_seed(seed, 1), indices, 2).tolist()
+
+def varied(texts: list[str], part: Part, seed: int, indices: np.ndarray, most: int) -> list[str]:
+    """Lines of which some are in capitals, and some are codes of at most `most` characters instead."""
+    kinds = uniform(mixed_seed(seed, 1), indices, 1)[:, 0]
+    instead = codes(part, seed, indices[kinds < CODES], most=most)
     changed = []
-    for text, index, (kind, share) in zip(texts, indices.tolist(), kinds, strict=True):
-        if kind < TITLE:
+    for text, index, kind in zip(texts, indices.tolist(), kinds.tolist(), strict=True):
+        if kind < CODES:
+            text = instead[index]
+        elif kind < CODES + TITLE:
             text = string.capwords(text, " ")
-        elif kind < TITLE + UPPER:
+        elif kind < CODES + TITLE + UPPER:
             text = text.upper()
-        elif kind < TITLE + UPPER + CODES:
-            letters = min(4 + int(share * (length - 3)), length)
-            tries = (code(mixed_seed(seed, 2, n), index, letters) for n in count())
-            text = next(text for text in tries if part_of(text) == part)
         changed.append(text)
     return changed
 

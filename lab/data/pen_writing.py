@@ -1,7 +1,7 @@
 """How hands write: where each letter of a batch of texts goes and what becomes of its shape.
 
-A hand is a number: style, size, slant, spacing, pen and a smooth warp of every letter are functions of it. Each
-letter that is written differs a little from the hand's own.
+Every hand has a smooth warp of its own for every character, a function of the two; each letter that is
+written differs a little from that.
 Letters: B texts, N letters of all of them in a row, G lines of all of them in a row.
 """
 
@@ -11,57 +11,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from lab.data.counted import uniform
-from lab.data.pen_glyphs import CHARACTERS, JOINED, STYLES, X_HEIGHT, GlyphTable, columns, running
+from lab.data.pen_glyphs import CHARACTERS, JOINED, X_HEIGHT, GlyphTable, columns, running
+from lab.data.pen_hands import Hands, hands
 from lab.seeding import mixed_seed
 
 # Uses of random numbers, mixed into a seed.
-HAND, SHAPE, WRITING, LETTER = range(4)
-# How often each style is drawn: those of a single stroke are nearest to handwriting.
-SHARES = np.cumsum([3, 3, 2, 4, 3, 4, 3, 2, 1.5, 1, 1, 1])
+SHAPE, WRITING, LETTER = range(1, 4)
 # Largest warps of a letter, as shares of its size: of x and y alike, the terms 1, x, y, x², xy, y².
-WARP = np.array([0.7, 0.10, 0.12, 0.012, 0.010, 0.006])
+WARP = np.array([0.7, 0.10, 0.09, 0.012, 0.010, 0.006])
 # No text has more characters.
 LONGEST = 4096
-
-
-@dataclass
-class Hands:
-    """What is the same in all that a hand writes; each (B,). Lengths in pixels of a line of 32."""
-
-    style: np.ndarray
-    tall: np.ndarray
-    wide: np.ndarray
-    slant: np.ndarray
-    spacing: np.ndarray
-    space: np.ndarray
-    warp: np.ndarray
-    care: np.ndarray
-    radius: np.ndarray
-    flow: np.ndarray
-    pressure: np.ndarray
-
-
-def hands(numbers: np.ndarray) -> Hands:
-    """The hands of so many numbers, (B,); a function of each number alone."""
-    u = uniform(mixed_seed(HAND), numbers, 12).T
-    style = np.searchsorted(SHARES, u[0] * SHARES[-1], side="right")
-    joined = JOINED[style]
-    tall = 0.48 + 0.26 * u[1]
-    return Hands(
-        style=style,
-        tall=tall,
-        wide=tall * np.where(joined, 0.8 + 0.35 * u[2], 0.64 + 0.34 * u[2]),
-        # The joined fonts lean already.
-        slant=np.where(joined, -0.3 + 0.5 * u[3], -0.15 + 0.6 * u[3]),
-        spacing=np.where(joined, -0.6 + 0.9 * u[4], -1.5 + 4.5 * u[4]),
-        space=0.65 + 0.75 * u[5],
-        warp=0.5 + u[6],
-        care=0.3 + 0.7 * u[7],
-        # Large letters are written with broad pens too.
-        radius=1 + (0.2 + 0.9 * u[8] * u[9]) * (tall - 0.3) / 0.3,
-        flow=0.85 + 0.6 * u[11],
-        pressure=1.2 * u[10],
-    )
 
 
 @dataclass
@@ -70,24 +29,62 @@ class Writing:
     `c[0] + c[1] x + c[2] y + c[3] x² + c[4] xy + c[5] y²`, right by across[:, n] and down by down[:, n].
 
     Attributes:
-        text, row: (N,) which text each letter belongs to, and which line of it.
+        text: (N,) which text each letter belongs to.
         glyph: (N,) places in the glyph table, flat.
         across, down: (6, N).
         press: (N,) how much ink each letter gets.
         box: (4, B) left, top, right and bottom of the ink of each text; nothing is further out.
-        radius: (B,) of the pen.
+        radius, blur: (B,) of the pen, and of what is out of focus; 1 and less is a single pixel.
         pressure: (B,) how much thicker steep strokes are than level ones.
+        base, pitch: (B,) where the first base line is, and how far apart lines are.
     """
 
     text: np.ndarray
-    row: np.ndarray
     glyph: np.ndarray
     across: np.ndarray
     down: np.ndarray
     press: np.ndarray
     box: np.ndarray
     radius: np.ndarray
+    blur: np.ndarray
     pressure: np.ndarray
+    base: np.ndarray
+    pitch: np.ndarray
+
+
+@dataclass
+class Letters:
+    """All letters of some texts in a row.
+
+    Attributes:
+        text, place: (N,) which text each belongs to, and which of its letters it is.
+        column: (N,) by `CHARACTERS`; line breaks are spaces there.
+        breaks: (N,) whether it is a line break, which is the last letter of its line.
+        line, row: (N,) which line it is in, counted over all texts and in its own.
+        first: (B,) the first letter of each text.
+    """
+
+    text: np.ndarray
+    place: np.ndarray
+    column: np.ndarray
+    breaks: np.ndarray
+    line: np.ndarray
+    row: np.ndarray
+    first: np.ndarray
+
+
+def letters_of(texts: Sequence[str]) -> Letters:
+    """The letters of texts, none of which is empty."""
+    lengths = np.array([len(text) for text in texts])
+    text, place = np.repeat(np.arange(len(texts)), lengths), running(lengths)
+    together = "".join(texts)
+    breaks = np.frombuffer(together.encode("utf-32-le"), dtype=np.uint32) == ord("\n")
+    starts = place == 0
+    starts[1:] |= breaks[:-1]
+    line = np.cumsum(starts) - 1
+    first = np.cumsum(lengths) - lengths
+    column = columns(together.replace("\n", " "))
+    return Letters(text, place, column, breaks, line, line - line[first][text], first)
 
 
 def write(
@@ -98,72 +95,74 @@ def write(
     *,
     seed: int,
     scale: float,
-    pitch: float = 0.0,
+    pitch: float,
 ) -> Writing:
-    """Each text by the hand of that number, its lines `pitch` pixels apart; a function of (seed, index).
+    """Each text by the hand of that number, with lines `pitch` pixels apart; a function of (seed, index).
 
-    The first line's base line begins at (0, 0), but for margins that differ from line to line.
+    The first line's base line begins at (0, 0).
 
     Args:
         scale: how many times larger than on a line of 32 pixels.
     """
-    hand = hands(numbers)
-    lengths = np.array([len(text) for text in texts])
-    text = np.repeat(np.arange(len(texts)), lengths)
-    place = running(lengths)
-    together = "".join(texts)
-    breaks = np.frombuffer(together.encode("utf-32-le"), dtype=np.uint32) == ord("\n")
-    column = columns(together.replace("\n", " "))
-    glyph = hand.style[text] * len(CHARACTERS) + column
-    # Lines of texts: a break is the last letter of its line.
-    starts = place == 0
-    starts[1:] |= breaks[:-1]
-    line = np.cumsum(starts) - 1
-    row = line - line[np.flatnonzero(place == 0)][text]
-
-    u = uniform(mixed_seed(seed, WRITING), indices, 16).T
+    hand, letters = hands(numbers), letters_of(texts)
+    text, glyph = letters.text, hand.style[letters.text] * len(CHARACTERS) + letters.column
+    u = uniform(mixed_seed(seed, WRITING), indices, 9).T
+    now = uniform(mixed_seed(seed, LETTER), indices[text] * LONGEST + letters.place, 15).T
     size = scale * (0.92 + 0.16 * u[0])
-    wide, tall = hand.wide * size * (0.95 + 0.1 * u[1]), hand.tall * size
-    slant = hand.slant + 0.1 * (u[2] - 0.5)
-    own = uniform(mixed_seed(SHAPE), numbers[text] * len(CHARACTERS) + column, 12).T
-    now = uniform(mixed_seed(seed, LETTER), indices[text] * LONGEST + place, 15).T
-    amount = hand.warp[text] * (2 * own - 1) + 0.6 * hand.care[text] * (2 * now[:12] - 1)
-    warp = amount.reshape(2, 6, -1) * WARP[:, None]
+    wide, tall = (hand.wide * size * (0.95 + 0.1 * u[1]))[text], (hand.tall * size)[text]
+    slant = (hand.slant + 0.1 * (u[2] - 0.5))[text]
+    apart = pitch * (0.92 + 0.16 * u[7])
 
     width = table.width.reshape(-1)[glyph]
-    gap = hand.spacing[text] + np.where(JOINED[hand.style[text]], 0.4, 1.6) * (now[12] - 0.5)
-    spaces = column == 0
-    stretch = np.where(spaces, hand.space[text] * (0.8 + 0.4 * now[13]), 1.0)
-    advance = np.where(breaks, 0.0, wide[text] * (np.maximum(width + gap, 3.0) * stretch))
-    pen = lefts(advance, line)
+    pen = lefts(advances(hand, letters, wide, width, now[12:14]), letters.line)
     # Lines of a page begin and lean a little apart.
-    edge = uniform(mixed_seed(seed, WRITING, 1), indices[text] * LONGEST + row, 3).T
-    pen = pen + np.where(row > 0, 14 * scale * (edge[0] - 0.5), 0.0)
+    edge = uniform(mixed_seed(seed, WRITING, 1), indices[text] * LONGEST + letters.row, 3).T
+    pen += np.where(letters.row > 0, 14 * scale * (edge[0] - 0.5), 0.0)
     lean = 0.06 * (u[3][text] - 0.5) + 0.012 * (edge[1] - 0.5)
-    drift = lean * pen + scale * hand.care[text] * (
-        2.4 * u[4][text] * wave(pen / (scale * (60 + 120 * u[5][text])) + edge[2])
-    )
-    center = pen + wide[text] * width / 2
+    turns = pen / (scale * (60 + 120 * u[5][text])) + edge[2]
+    drift = lean * pen + (2.4 * scale * hand.care * u[4])[text] * wave(turns)
 
-    across, down = wide[text] * warp[0], tall[text] * warp[1]
-    across[0] += center
-    across[1] += wide[text]
-    across[2] -= slant[text] * tall[text]
-    down[0] += drift + pitch * row - tall[text] * X_HEIGHT / 2
-    down[1] += lean * wide[text]
-    down[2] += tall[text]
-    first = np.flatnonzero(place == 0)
+    warp = warps(hand, numbers, letters, now[:12])
+    across, down = wide * warp[0], tall * warp[1]
+    across[0] += pen + wide * width / 2
+    across[1] += wide
+    across[2] -= slant * tall
+    down[0] += drift + apart[text] * letters.row - tall * X_HEIGHT / 2
+    down[1] += lean * wide
+    down[2] += tall
     return Writing(
         text=text,
-        row=row,
         glyph=glyph,
         across=across,
         down=down,
         press=hand.flow[text] * (1 + 0.5 * hand.care[text] * (now[14] - 0.5)),
-        box=outline(across, down, table.box.reshape(4, -1)[:, glyph], first),
+        box=outline(across, down, table.box.reshape(4, -1)[:, glyph], letters.first),
         radius=hand.radius * scale * (0.95 + 0.1 * u[6]),
+        blur=scale * (1 + 0.7 * np.maximum(1 - 2 * u[8], 0)),
         pressure=hand.pressure,
+        base=np.zeros(len(texts)),
+        pitch=apart,
     )
+
+
+def advances(
+    hand: Hands, letters: Letters, wide: np.ndarray, width: np.ndarray, now: np.ndarray
+) -> np.ndarray:
+    """Pixels from each letter to the next (N,), by numbers (2, N) in [0, 1) for the letters."""
+    text = letters.text
+    loose = np.where(JOINED[hand.style], 0.4, 1.6)[text]
+    units = np.maximum(width + hand.spacing[text] + loose * (now[0] - 0.5), 3.0)
+    # The first column is that of the space.
+    units *= np.where(letters.column == 0, hand.space[text] * (0.8 + 0.4 * now[1]), 1.0)
+    return np.where(letters.breaks, 0.0, wide * units)
+
+
+def warps(hand: Hands, numbers: np.ndarray, letters: Letters, now: np.ndarray) -> np.ndarray:
+    """Terms (2, 6, N) of x and y for each letter: the hand's own, and some by numbers (12, N) in [0, 1)."""
+    text = letters.text
+    own = uniform(mixed_seed(SHAPE), numbers[text] * len(CHARACTERS) + letters.column, 12).T
+    amount = hand.warp[text] * (2 * own - 1) + 0.6 * hand.care[text] * (2 * now - 1)
+    return amount.reshape(2, 6, -1) * WARP[:, None]
 
 
 def lefts(advance: np.ndarray, line: np.ndarray) -> np.ndarray:
@@ -202,7 +201,7 @@ def outline(across: np.ndarray, down: np.ndarray, box: np.ndarray, first: np.nda
 
 def settle(
     writing: Writing, slack: np.ndarray, *, height: int, width: int, fixed: bool
-) -> tuple[np.ndarray, np.ndarray]:
+) -> np.ndarray:
     """Moves each text to where all its ink is inside its image, squeezed if it is too large for that.
 
     Args:
@@ -211,29 +210,31 @@ def settle(
         fixed: all images are `height` high.
 
     Returns:
-        Height and width (B, 2) of the images, and where the first base lines are, (B,).
+        Height and width (B, 2) of the images.
     """
     left, top, right, bottom = writing.box
     # The pen reaches so far, and ink is shared with the next pixel.
-    margin = writing.radius + 1
-    moves = []
-    for low, high, most, c in (
-        (left, right, width, writing.across),
-        (top, bottom, height, writing.down),
-    ):
-        squeeze = np.minimum(1, (most - 1 - 2 * margin) / np.maximum(high - low, 1e-6))
-        c *= squeeze[writing.text]
-        moves.append((squeeze, low * squeeze, np.ceil((high - low) * squeeze + 2 * margin) + 1))
-    (_, left, wide), (squeeze, top, high) = moves
+    margin = writing.radius + writing.blur + 1
+    wide, across = fitted(writing.across, writing.text, right - left, margin, width)
+    high, down = fitted(writing.down, writing.text, bottom - top, margin, height)
     room = np.floor(np.minimum(width - wide, 0.25 * height) * slack[:, 0])
-    high = np.full(len(high), height) if fixed else high
-    down = margin - top + (height - moves[1][2]) * slack[:, 2] if fixed else margin - top
-    writing.across[0] += (margin - left + np.floor(room * slack[:, 1]))[writing.text]
-    writing.down[0] += down[writing.text]
-    return np.stack([high, wide + room], axis=1).astype(np.int64), down
+    right_by = margin - left * across + np.floor(room * slack[:, 1])
+    writing.base = margin - top * down + (height - high) * slack[:, 2] * fixed
+    writing.pitch = writing.pitch * down
+    writing.across[0] += right_by[writing.text]
+    writing.down[0] += writing.base[writing.text]
+    high = np.full_like(high, height) if fixed else high
+    return np.stack([high, wide + room], axis=1).astype(np.int64)
 
 
-def style_name(number: int) -> str:
-    """The fonts of a hand, by its number."""
-    small, large = STYLES[int(hands(np.array([number])).style[0])]
-    return small if small == large else f"{small}+{large}"
+def fitted(
+    c: np.ndarray, text: np.ndarray, extent: np.ndarray, margin: np.ndarray, most: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Squeezes letters (6, N) in place where their text (B,) needs more than `most` pixels.
+
+    Returns:
+        How many pixels each text takes, and by which factor it was squeezed, (B,).
+    """
+    squeeze = np.minimum(1, (most - 1 - 2 * margin) / np.maximum(extent, 1e-6))
+    c *= squeeze[text]
+    return np.minimum(np.ceil(extent * squeeze + 2 * margin) + 1, most), squeeze

@@ -95,15 +95,44 @@ class Passages:
         last = self.lasts[word]
         # From the word that was drawn, or from an earlier one if too little is left.
         earliest = np.maximum(np.minimum(self.starts[word], last - length), self.firsts[word])
-        start = self.starts[np.searchsorted(self.starts, earliest)]
+        place = np.searchsorted(self.starts, earliest)
+        short = (last - self.starts[place] < least) & (self.starts[place] > self.firsts[word])
+        start = self.starts[place - short]
         stop = np.minimum(start + length, last)
-        end = self.ends[np.searchsorted(self.ends, stop, side="right") - 1]
+        end = self.last_end(stop)
         # Too short without the next word: with it if it fits, else with a part of it.
         short = end - start < np.minimum(least, last - start)
         whole = self.ends[np.searchsorted(self.ends, np.minimum(start + least, last))]
         end = np.where(short, np.where(whole - start <= most, whole, stop), end)
         spans = zip(start.tolist(), end.tolist(), strict=True)
         return [self.text[a:b].rstrip() for a, b in spans]
+
+    def last_end(self, stop: np.ndarray) -> np.ndarray:
+        """Where the last word that ends before or at each place ends; 0 if there is none."""
+        return np.append(0, self.ends)[np.searchsorted(self.ends, stop, side="right")]
+
+    def pages(self, draws: np.ndarray, lengths: np.ndarray) -> list[str]:
+        """A run of text for each number in [0, 1), (N,), through one text after another, in lines of words.
+
+        Args:
+            lengths: (N, R) most characters of each line; a longer word is cut. No line where it is 0, nor
+                after the last text.
+        """
+        end = len(self.text)
+        words = np.searchsorted(self.starts, max(end - int(lengths.sum(1).max()), 0), side="right")
+        start = self.starts[(draws * words).astype(np.int64)]
+        pages: list[list[str]] = [[] for _ in start]
+        for most in lengths.T:
+            stop = np.minimum(start + most, end)
+            whole = self.last_end(stop)
+            # Between two words is one character.
+            cut = whole <= start
+            last = np.where(cut, stop, whole)
+            for page, a, b in zip(pages, start.tolist(), last.tolist(), strict=True):
+                if a < b:
+                    page.append(self.text[a:b].replace("\n", " "))
+            start = np.where(most > 0, np.minimum(last + ~cut, end), start)
+        return ["\n".join(page) for page in pages]
 
 
 @cache

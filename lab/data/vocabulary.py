@@ -4,14 +4,17 @@ torchtext 0.6.0 is the last release in pure Python; later ones are tied to relea
 """
 
 import sys
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 from torchtext.vocab import Vocab
 
+from lab.data.reading import reading
 from lab.errors import LabError
 
 UNKNOWN = Vocab.UNK
@@ -60,3 +63,39 @@ class CharVocabulary:
     def decode(self, numbers: Tensor) -> str:
         """The text of token numbers (N,)."""
         return "".join(self.tokens[number] for number in numbers.tolist())
+
+
+def stated_vocabulary(characters: str, *, several_lines: bool = False) -> CharVocabulary:
+    """The alphabet that `--data.characters` states, and the unknown token.
+
+    Data modules that state the same characters number them alike, so that a net trained with one goes on
+    with the other.
+
+    Args:
+        characters: all of them, one after another; or the path of a UTF-8 file, of which all characters
+            count but line breaks, tabs and their like.
+        several_lines: the line break is a character too.
+
+    Raises:
+        LabError: the file is no UTF-8 text, or there is no character.
+    """
+    text = characters
+    if is_file(characters):
+        with reading(Path(characters)):
+            text = Path(characters).read_text(encoding="utf-8")
+    found = {
+        character
+        for character in unicodedata.normalize("NFC", text)
+        if unicodedata.category(character) != "Cc"
+    }
+    if not found:
+        raise LabError(f"--data.characters {characters!r}: it has no character")
+    return CharVocabulary([*found, "\n"] if several_lines else found, unknown=True)
+
+
+def is_file(path: str) -> bool:
+    """Whether this is the path of a file; a long text isn't even a path."""
+    try:
+        return Path(path).is_file()
+    except (OSError, ValueError):
+        return False
