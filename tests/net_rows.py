@@ -188,11 +188,4 @@ ROWS = [
         output=lambda outputs: (5, outputs),
         reads=5,
     ),
-    Row(
-        ResNetTransformer,
-        (3, 8, 9),
-        {"channels": 4, "blocks": 2, "stem_stride": 1, "width": 12, "heads": 1},
-        output=lambda outputs: (4, outputs),
-        reads=4,
-    ),
 ]
