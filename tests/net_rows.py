@@ -7,13 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from lab.nets.cnn import CNN
 from lab.nets.conv_decoder import ConvDecoder
 from lab.nets.dcgan import DCGANDiscriminator, DCGANGenerator
 from lab.nets.line_cnn import LineCNN
 from lab.nets.line_cnn_lstm import LineCNNLSTM
+from lab.nets.line_cnn_transformer import LineCNNTransformer
 from lab.nets.linear import Linear
 from lab.nets.made import MADE
 from lab.nets.mlp import MLP
@@ -21,6 +23,7 @@ from lab.nets.pixel_cnn import PixelCNN
 from lab.nets.pixel_transformer import PixelTransformer
 from lab.nets.recurrent import GRU, LSTM
 from lab.nets.resnet import ResNet
+from lab.nets.resnet_transformer import ResNetTransformer
 from lab.nets.skip_gram import SkipGram
 from lab.nets.sliding_cnn import SlidingCNN
 from lab.nets.transformer import Transformer
@@ -33,6 +36,7 @@ class Row:
     """A net, the shape of one input, options; inputs are floats, or with `tokens` numbers below OUTPUTS.
 
     `output` is the shape of one sample's output, for a number of outputs. A decoder is told the shape itself.
+    A net that `reads` is given so many tokens beside the input.
     """
 
     net: Callable[..., nn.Module]
@@ -41,11 +45,25 @@ class Row:
     tokens: bool = False
     output: Callable[[int], tuple[int, ...]] = lambda outputs: (outputs,)
     decoder: bool = False
+    reads: int | None = None
 
     def make(self, outputs: int = OUTPUTS) -> nn.Module:
         """The net for so many outputs."""
         size = self.output(outputs) if self.decoder else outputs
-        return self.net(list(self.shape), size, **self.options)
+        net = self.net(list(self.shape), size, **self.options)
+        return net if self.reads is None else Reading(net, self.reads, outputs)
+
+
+class Reading(nn.Module):
+    """An encoder-decoder net to which the same few tokens are given with all images."""
+
+    def __init__(self, net: nn.Module, reads: int, outputs: int) -> None:
+        super().__init__()
+        self.net = net
+        self.register_buffer("tokens", torch.arange(reads).flip(0) % outputs, persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.net(images, self.tokens.expand(images.shape[0], -1))
 
 
 ROWS = [
@@ -155,5 +173,19 @@ ROWS = [
         (1, 12, 30),
         {"width": 4, "window": 11, "stride": 4, "dropout": 0.3},
         output=lambda outputs: (8, outputs),
+    ),
+    Row(
+        LineCNNTransformer,
+        (1, 16, 21),
+        {"channels": 4, "features": 8, "layers": 1, "width": 8, "heads": 2, "dropout": 0.3},
+        output=lambda outputs: (6, outputs),
+        reads=6,
+    ),
+    Row(
+        ResNetTransformer,
+        (1, 17, 22),
+        {"channels": 4, "width": 8, "heads": 2, "depth": 1, "dropout": 0.3},
+        output=lambda outputs: (5, outputs),
+        reads=5,
     ),
 ]

@@ -67,23 +67,25 @@ def draw_looks(axes: Axes, ink: Tensor, text: str, looks: Tensor, strides: tuple
     axes.set_xlabel(f"read: {visible(text)}", fontsize=9, parse_math=False)
     if not text:
         return
-    down, along = strides
     height, width = looks.shape[1:]
     strength, owner = (looks / looks.amax((1, 2), keepdim=True)).max(0)
     colors = torch.tensor([to_rgb(f"C{number % 10}") for number in range(len(text))])
     shades = torch.cat([colors[owner], 0.6 * strength[..., None]], -1)
-    edges = (-0.5, along * width - 0.5, down * height - 0.5, -0.5)
+    down, along = strides
+    # A place is the middle of what it sees; if there is one row of places, that is the whole height.
+    top, bottom = (-0.5, down - 0.5) if height == 1 else (-down / 2, down * (height - 0.5))
+    edges = (-along / 2, along * (width - 0.5), bottom, top)
     axes.imshow(shades.numpy(), extent=edges, interpolation="nearest")
     axes.set(xlim=(-0.5, ink.shape[1] - 0.5), ylim=(ink.shape[0] - 0.5, -0.5))
-    rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
-    for number, (character, look) in enumerate(zip(text, looks, strict=True)):
-        x, y = (float((look * (place + 0.5)).sum() / look.sum()) for place in (columns, rows))
+    for number, (character, place) in enumerate(zip(text, looks.flatten(1).argmax(1), strict=True)):
+        row, column = divmod(int(place), width)
+        middle = (top + bottom) / 2 if height == 1 else down * row
         axes.text(
-            along * x,
-            down * y,
+            along * column,
+            min(middle, ink.shape[0] - 1),
             visible(character),
-            color=f"C{number % 10}",
-            fontsize=9,
+            fontsize=10,
+            fontweight="bold",
             ha="center",
             va="center",
             parse_math=False,

@@ -88,6 +88,6 @@ class LineCNNTransformer(nn.Module):
         """A memory (B, T, M) of lines, and where it is not padding, (B, T)."""
         x = normalise(self.encoder(images, sizes))
         positions = torch.arange(x.shape[1], device=x.device)
-        places = sine_positions(positions, PLACE).to(x).expand(len(x), -1, -1)
+        places = sine_positions(positions, PLACE).to(x).expand(x.shape[0], -1, -1)
         mask = None if sizes is None else positions < self.encoder.frames(sizes)[:, None]
         return torch.cat([x, places], -1), mask

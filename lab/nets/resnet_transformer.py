@@ -129,7 +129,7 @@ class ResNetTransformer(nn.Module):
             x = block(x, mask)
         x = normalise(x.movedim(1, -1))  # (B, h, w, M)
         places = positions(x.shape[1], x.shape[2], device=x.device).to(x)
-        memory = torch.cat([x, places.expand(len(x), -1, -1, -1)], -1)
+        memory = torch.cat([x, places.expand(x.shape[0], -1, -1, -1)], -1)
         return memory.flatten(1, 2), None if mask is None else mask.bool().flatten(1)
 
 

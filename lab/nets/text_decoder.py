@@ -5,6 +5,7 @@ D width, H heads. Number V is the end of a text, and what is read before its fir
 """
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -102,22 +103,18 @@ class TextDecoder(nn.Module):
         return logits, torch.stack(cache.grown_keys), torch.stack(cache.grown_values)
 
     def looks(self, tokens: Tensor, memory: Tensor, mask: Tensor | None = None) -> Tensor:
-        """How much each token looks at each place: (B, L, N), the mean over layers and heads."""
+        """How much each token looks at each place in the last layer: (B, L, N), the mean over heads."""
         found: list[Tensor] = []
+        last: Any = self.trunk.blocks[-1]
 
-        def look(cross: CrossAttention, given: tuple[Tensor, ...], _: Tensor) -> None:
+        def look(cross: CrossAttention, given: tuple[Any, ...], _: Tensor) -> None:
             x, key, _, known = given
             found.append(cross.weights(x, key, known))
 
-        hooks = [
-            module.register_forward_hook(look)
-            for module in self.modules()
-            if isinstance(module, CrossAttention)
-        ]
+        hook = last.cross.register_forward_hook(look)
         self(tokens, memory, mask)
-        for hook in hooks:
-            hook.remove()
-        return torch.stack(found).mean(0)
+        hook.remove()
+        return found[0]
 
 
 class _Growing(Cache):
