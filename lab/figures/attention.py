@@ -77,7 +77,7 @@ def draw_looks(axes: Axes, ink: Tensor, text: str, looks: Tensor, strides: tuple
     edges = (-along / 2, along * (width - 0.5), bottom, top)
     axes.imshow(shades.numpy(), extent=edges, interpolation="nearest")
     axes.set(xlim=(-0.5, ink.shape[1] - 0.5), ylim=(ink.shape[0] - 0.5, -0.5))
-    for number, (character, place) in enumerate(zip(text, looks.flatten(1).argmax(1), strict=True)):
+    for character, place in zip(text, looks.flatten(1).argmax(1), strict=True):
         row, column = divmod(int(place), width)
         middle = (top + bottom) / 2 if height == 1 else down * row
         axes.text(
