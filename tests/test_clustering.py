@@ -347,6 +347,7 @@ def test_memory_is_counted_in_epochs() -> None:
     torch.testing.assert_close(decays[0.1], torch.full((10,), 25.0))
 
 
+@pytest.mark.slow
 def test_further_training_is_as_if_it_had_not_stopped(script: Script) -> None:
     options = ("--model", "Clustering", "--data", "Digits")
     whole = script(*options, "--trainer.max_epochs", "4", "--data.num_workers", "1")

@@ -183,6 +183,7 @@ def test_normalised_batches_of_other_ranges_are_seen_as_shares_of_white() -> Non
     torch.testing.assert_close(built(x * 5 - 2), soft_assignment(built.encoder(x), built.centers))
 
 
+@pytest.mark.slow
 def test_further_training_over_the_change_is_as_if_it_had_not_stopped(script: Script) -> None:
     options = ("--model", "DeepClustering", "--model.pretrain", "2", "--data.batch_size", "200")
     whole = script(*options, "--trainer.max_epochs", "4")

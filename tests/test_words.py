@@ -331,6 +331,7 @@ def test_similarity_is_of_the_test_alone() -> None:
     assert set(found) == {"val/loss", "val/analogy"}
 
 
+@pytest.mark.slow
 def test_finished_run_goes_on_as_if_never_stopped(script: Script) -> None:
     words = (*SMALL, "--trainer.enable_progress_bar", "false")
     longer = script(*words, "--trainer.max_epochs", "3")
