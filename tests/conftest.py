@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from lab.data.word_text import TEXT8
 from lab.run.main import main
@@ -106,6 +107,33 @@ def write_text8(folder: Path, text: str) -> None:
         file.write(content)
 
 
+def write_lines(folder: Path) -> None:
+    """A folder of line images with its table: bars as wide as the letters are far in the alphabet."""
+    folder.mkdir(parents=True)
+    random = np.random.RandomState(0)
+    rows = ["id\tsplit\twriter\ttext"]
+    for number in range(60):
+        letters = random.choice(list("abcdefgh "), size=random.randint(5, 20))
+        text = " ".join("".join(letters).split()) or "a"
+        image = np.full((40, 14 * len(text)), 255, np.uint8)
+        for place, letter in enumerate(text):
+            image[8:32, 14 * place : 14 * place + "abcdefgh ".index(letter) % 8] = 0
+        Image.fromarray(image).save(folder / f"{number}.png")
+        part = ("train", "train", "train", "val", "test")[number % 5]
+        rows.append(f"{number}\t{part}\t{number % 5}\t{text}")
+    (folder / "lines.tsv").write_text("\n".join(rows) + "\n")
+
+
+def write_emnist_test(folder: Path) -> None:
+    """EMNIST's test part, byclass, by its number of images: all classes in turn, a bar each."""
+    folder.mkdir(parents=True)
+    labels = np.arange(116_323) % 62
+    images = np.zeros((len(labels), 28, 28), np.uint8)
+    images[np.arange(len(labels)), labels % 28, 4 + 9 * (labels // 28)] = 255
+    write_idx(folder / "emnist-byclass-test-images-idx3-ubyte", images)
+    write_idx(folder / "emnist-byclass-test-labels-idx1-ubyte", labels)
+
+
 @pytest.fixture(scope="session")
 def image_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A data folder with what presets download: 5400 + 300 random images for MNIST and its like, texts."""
@@ -127,6 +155,9 @@ def image_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     text.write_text(("To be, or not to be: that is the question.\n" * 30_000)[:1_115_394])
     words = [f"w{number}" for number in random.geometric(0.05, 5000)]
     write_text8(folder / "text8", " ".join(words))
+    for name in ("copiste", "memorials1905"):
+        write_lines(folder / "handwriting_lines" / name)
+    write_emnist_test(folder / "EMNIST" / "raw")
     yield folder
 
 

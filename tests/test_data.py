@@ -43,6 +43,8 @@ ELSEWHERE: dict[str, str] = {
     **dict.fromkeys(("PythonDocs", "MarkovText", "CharText"), "test_char_data.py"),
     **dict.fromkeys(("Families", "WordText"), "test_word_data.py"),
     **dict.fromkeys(("DigitLines", "DigitParagraphs", "EMNISTLines"), "test_glyph_lines.py"),
+    **dict.fromkeys(("LineFolder", "LineParagraphs"), "test_line_folder.py"),
+    **dict.fromkeys(("IAMLines", "IAMParagraphs"), "test_iam.py"),
     **dict.fromkeys(("PenLines", "PenParagraphs"), "test_pen_lines.py"),
     **dict.fromkeys(
         ("CartPole", "Environment", "GridWorld", "DigitBandit"), "test_environments.py"

@@ -57,7 +57,7 @@ def test_padding_changes_nothing_of_a_line_and_neither_does_its_batch(name: str)
         torch.testing.assert_close(padded[0, :length], alone[0], rtol=1e-5, atol=1e-6)
 
 
-@every_net
+@pytest.mark.parametrize("name", ["LineCNN", "LineCNNLSTM", "SlidingCNN"])
 def test_exports_for_any_width(name: str) -> None:
     net = used(name)
     anywhere = ({3: torch.export.Dim.DYNAMIC}, None)

@@ -32,6 +32,7 @@ from lab.data.pen_paragraphs import PenParagraphs
 from lab.data.pen_strokes import draw_ink
 from lab.data.sentences import PARTS, part_of, sentences
 from lab.data.text_images import IGNORED
+from lab.data.vocabulary import stated_vocabulary
 from lab.errors import LabError
 
 FRENCH = "L’été à Évian, où l’œuvre naît : «çà» n°{} ☃ Zoë"
@@ -303,6 +304,20 @@ def test_lines_of_a_file_are_written_instead(own_folder: Path) -> None:
         for part, found in zip(PARTS, texts, strict=True):
             assert found and all(text.replace("\n", " ") in home[part] for text in found)
         assert data.train_set[0][2].max() < len(data.alphabet)
+
+
+@pytest.mark.parametrize(("cls", "more"), [(PenLines, ""), (PenParagraphs, "\n")])
+def test_a_stated_alphabet_is_that_of_other_data(cls: Any, more: str) -> None:
+    data = cls(characters="aeinst é", train_size=50)
+    stated = stated_vocabulary("aeinst é", several_lines=bool(more))
+    assert data.alphabet == stated.tokens
+    data.setup("fit")
+    for texts in (data.train_set.texts, data.test_set.texts):
+        assert all(texts) and set("".join(texts)) == set("aeinst " + more)
+    assert data.train_set[0][2].min() > 0  # the unknown token is never written
+    data = cls(characters="é")
+    with pytest.raises(LabError, match="--data.characters"):
+        data.setup("fit")
 
 
 def test_a_file_that_is_of_no_use_is_refused(own_folder: Path) -> None:

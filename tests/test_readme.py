@@ -8,20 +8,27 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from conftest import EXPERIMENTS, ROOT
+from PIL import Image
 from test_presets import SHORT
 from test_reproducible import RUN, environment
 from test_script import Script
 
-from lab.run import names
+from lab import recognizer
+from lab.run import export, names
 from lab.run.overview import overview
 
 README = (ROOT / "README.md").read_text()
 PREFIX = "python training/run_experiment.py"
 COMMANDS = sorted({line for line in README.splitlines() if line.startswith(PREFIX)})
-# Options of `predict` that only the checkpoint of a certain problem understands.
-ASKED = {"--data.prompt": "char_docs", "--data.queries": "words_families"}
+# Options that only the checkpoint of a certain problem understands.
+ASKED = {
+    "--data.prompt": "char_docs",
+    "--data.queries": "words_families",
+    "--model.language_model": "digit_lines_ctc",
+}
 OWN = ("rings", "waves", "quantiles")
 
 
@@ -43,7 +50,8 @@ def own_modules(own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def words(command: str, run: Path) -> list[str]:
     """The options of a command line of README, with the name of a run that exists."""
-    return [word.replace("runs/NAME", str(run)) for word in shlex.split(command)[2:]]
+    text = command.replace("runs/NAME", str(run)).replace("runs/TEXT", "runs/text")
+    return shlex.split(text)[2:]
 
 
 def marked(command: str) -> Any:
@@ -68,6 +76,10 @@ def test_command(
         asked = [preset for option, preset in ASKED.items() if option in options]
         chosen = [word for preset in asked for word in ("-c", preset)]
         assert script(*chosen, *SHORT, "--run_dir", "runs/earlier").code == 0
+    if "runs/TEXT" in command:
+        assert script("-c", "char_docs", *SHORT, "--run_dir", "runs/text").code == 0
+    if "notes.txt" in command:
+        Path("notes.txt").write_text("\n".join(f"Note {n}: ça va, no. {n}" for n in range(300)))
     if "--help" in options:
         outcome = script(*options)
     elif "--trainer.devices" in options:
@@ -81,6 +93,26 @@ def test_command(
     else:
         outcome = script(*options, *SHORT)
     assert outcome.code == 0, outcome.err
+
+
+def test_a_reader_is_made_and_reads_as_shown(
+    script: Script, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    commands = [line.replace("runs/NAME", "runs/a") for line in README.splitlines()]
+    (make,) = [line for line in commands if line.startswith("python training/export_")]
+    (use,) = [line for line in commands if line.startswith("python -m lab.recognizer")]
+    code = re.search(r"```python\n(from lab.recognizer.*?)```", README, re.DOTALL)
+    assert code and script("-c", "digit_lines_ctc", *SHORT, "--run_dir", "runs/a").code == 0
+    monkeypatch.setattr(sys, "argv", shlex.split(make)[1:])
+    assert export.main(EXPERIMENTS) == 0
+    pixels = np.full((20, 60), 255, np.uint8)
+    pixels[5:15, 20:24] = 0
+    Image.fromarray(pixels).save("line.png")
+    capsys.readouterr()
+    assert recognizer.main(shlex.split(use)[3:]) == 0
+    text = capsys.readouterr().out.rstrip("\n")
+    exec(code.group(1), {})
+    assert capsys.readouterr().out.startswith(f"{text} ")
 
 
 @pytest.mark.slow

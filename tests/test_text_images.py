@@ -12,6 +12,7 @@ from torch import Tensor
 
 from lab.data.base import Batch, LabData
 from lab.data.counted import uniform
+from lab.data.digit_lines import DigitLines
 from lab.data.text_images import (
     IGNORED,
     POOL,
@@ -253,3 +254,14 @@ def test_augmentation_leaves_the_paper_beyond_the_image_alone() -> None:
     images, sizes, *_ = data.train_transform(batch)
     for image, (height, width) in zip(images[:, 0], sizes.tolist(), strict=True):
         assert (image[:height, :width] == 1.5).all() and image.sum() == 1.5 * height * width
+
+
+def test_what_is_predicted_comes_in_the_order_of_the_data() -> None:
+    data = DigitLines(train_size=10, batch_size=100)
+    data.setup("fit")
+    sizes = {
+        name: torch.cat([batch[1] for batch in getattr(data, f"{name}_dataloader")()])
+        for name in ("predict", "test")
+    }
+    assert sizes["predict"].equal(data.test_set.sizes)
+    assert not sizes["test"].equal(data.test_set.sizes)

@@ -175,17 +175,18 @@ class LabData(pl.LightningDataModule):
         return self.loader(self.test_set, shuffle=False)
 
     def predict_dataloader(self) -> Loader:
-        return self.test_dataloader()
+        return self.loader(self.test_set, shuffle=False, in_order=True)
 
-    def loader(self, samples: Any, *, shuffle: bool) -> Loader:
+    def loader(self, samples: Any, *, shuffle: bool, in_order: bool = False) -> Loader:
         """A loader of whole batches; every process gets its share of each.
 
-        A set may have a `sampler` of its own, which is called as `BatchIndices` is.
+        A set may have a `sampler` of its own, which is called as `BatchIndices` is, unless the samples shall
+        come in their order.
         """
         if isinstance(samples, MadeBatches):
             return samples
         trainer = self.trainer
-        indices = getattr(samples, "sampler", BatchIndices)(
+        indices = (BatchIndices if in_order else getattr(samples, "sampler", BatchIndices))(
             len(samples),
             self.batch_size,
             shuffle=shuffle,

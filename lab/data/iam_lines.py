@@ -54,8 +54,8 @@ class IAMLines(LabData):
         check_line_size(height, width)
         self.root = Path(path) if path else data_folder() / "iam"
         self.height, self.width = height, width
-        self.vocabulary = stated_vocabulary(CHARACTERS if characters is None else characters)
-        self.alphabet = self.vocabulary.tokens
+        self.characters = stated_vocabulary(CHARACTERS if characters is None else characters)
+        self.alphabet = self.characters.tokens
         state_text_images(
             self, height=height, width=width, augmentations=text_augmentations(augment)
         )
@@ -82,4 +82,4 @@ class IAMLines(LabData):
         ):
             images.append(line_ink(image, height=self.height, width=self.width))
         writers = [self.writers.index(iam.forms[form_of(line.id)].writer) for line in lines]
-        return StoredTextImages(images, [line.text for line in lines], writers, self.vocabulary)
+        return StoredTextImages(images, [line.text for line in lines], writers, self.characters)

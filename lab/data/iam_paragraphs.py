@@ -74,8 +74,8 @@ class IAMParagraphs(LabData):
         self.root = Path(path) if path else data_folder() / "iam"
         self.scale, self.height, self.width, self.synthetic = scale, height, width, synthetic
         chosen = CHARACTERS if characters is None else characters
-        self.vocabulary = stated_vocabulary(chosen, several_lines=True)
-        self.alphabet = self.vocabulary.tokens
+        self.characters = stated_vocabulary(chosen, several_lines=True)
+        self.alphabet = self.characters.tokens
         chain = text_augmentations(augment, line=round(LINE * scale))
         state_text_images(self, height=height, width=width, augmentations=chain)
 
@@ -100,7 +100,7 @@ class IAMParagraphs(LabData):
         bar = tqdm(forms, f"IAM, {part}", delay=2, leave=False)
         images = [self.ink(scan, form, form.box, form.id) for form in bar]
         writers = [self.writers.index(form.writer) for form in forms]
-        return StoredTextImages(images, texts, writers, self.vocabulary)
+        return StoredTextImages(images, texts, writers, self.characters)
 
     def stacked(self, iam: IAM) -> StackedLines:
         """Paragraphs of training lines, which are as large as in the forms."""
@@ -109,7 +109,7 @@ class IAMParagraphs(LabData):
         pairs = tqdm(list(zip(forms, lines, strict=True)), "IAM, lines", delay=2, leave=False)
         images = [self.ink(scan, form, line.box, line.id) for form, line in pairs]
         writers = [self.writers.index(form.writer) for form in forms]
-        stored = StoredTextImages(images, [line.text for line in lines], writers, self.vocabulary)
+        stored = StoredTextImages(images, [line.text for line in lines], writers, self.characters)
         return StackedLines(
             stored,
             random_plan(stored.writers, self.synthetic, most=MOST_LINES, seed=SEED),

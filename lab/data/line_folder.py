@@ -47,22 +47,22 @@ class LineFolder(LabData):
         super().__init__(batch_size=batch_size, num_workers=num_workers)
         check_line_size(height, width)
         self.table = LineTable(path)
-        self.height, self.width, self.characters = height, width, characters
+        self.height, self.width, self.stated = height, width, characters
         state_text_images(
             self, height=height, width=width, augmentations=text_augmentations(augment)
         )
 
     @cached_property
-    def vocabulary(self) -> CharVocabulary:
+    def characters(self) -> CharVocabulary:
         """The numbers of the characters; the table is read to know them."""
-        if self.characters is not None:
-            return stated_vocabulary(self.characters)
+        if self.stated is not None:
+            return stated_vocabulary(self.stated)
         return CharVocabulary(self.table.training_characters, unknown=True)
 
     @property
     def alphabet(self) -> tuple[str, ...]:
         """Characters by number, the first of which is the unknown one."""
-        return self.vocabulary.tokens
+        return self.characters.tokens
 
     @property
     def text_length(self) -> int:
@@ -82,7 +82,7 @@ class LineFolder(LabData):
         if not hasattr(self, "train_set"):
             self.train_set, self.val_set, self.test_set = (
                 stored_lines(
-                    self.table, part, self.vocabulary, height=self.height, width=self.width
+                    self.table, part, self.characters, height=self.height, width=self.width
                 )
                 for part in PARTS
             )

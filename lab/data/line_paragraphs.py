@@ -56,23 +56,23 @@ class LineParagraphs(LabData):
             raise LabError(f"--data.lines {lines}: choose 1 to 40")
         self.table = LineTable(path)
         self.train_size, self.lines, self.height, self.width = train_size, lines, height, width
-        self.characters = characters
+        self.stated = characters
         # The first line may stand off the upper edge, too.
         self.page_height = int(lines * height * (1 + GAPS[1]))
         chain = text_augmentations(augment, line=height)
         state_text_images(self, height=self.page_height, width=width, augmentations=chain)
 
     @cached_property
-    def vocabulary(self) -> CharVocabulary:
+    def characters(self) -> CharVocabulary:
         """The numbers of the characters; the table is read to know them."""
-        if self.characters is not None:
-            return stated_vocabulary(self.characters, several_lines=True)
+        if self.stated is not None:
+            return stated_vocabulary(self.stated, several_lines=True)
         return CharVocabulary(self.table.training_characters + "\n", unknown=True)
 
     @property
     def alphabet(self) -> tuple[str, ...]:
         """Characters by number, the first of which is the unknown one."""
-        return self.vocabulary.tokens
+        return self.characters.tokens
 
     @property
     def text_length(self) -> int:
@@ -97,7 +97,7 @@ class LineParagraphs(LabData):
     def stacked(self, part: str, seed: int) -> StackedLines:
         """The paragraphs of one part."""
         lines = stored_lines(
-            self.table, part, self.vocabulary, height=self.height, width=self.width
+            self.table, part, self.characters, height=self.height, width=self.width
         )
         plan = (
             random_plan(lines.writers, self.train_size, most=self.lines, seed=mixed_seed(seed))

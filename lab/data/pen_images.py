@@ -1,5 +1,6 @@
 """Texts written by made-up hands as images, when they are asked for: what pen lines and paragraphs share."""
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,7 +13,8 @@ from lab.data.pen_strokes import draw_ink, normalise_batch, on_paper
 from lab.data.pen_writing import Writing, settle, write
 from lab.data.sentences import PARTS, Part, Passages
 from lab.data.text_images import IGNORED, TextImages, padded_width
-from lab.data.vocabulary import CharVocabulary
+from lab.data.vocabulary import CharVocabulary, stated_vocabulary
+from lab.errors import LabError
 from lab.seeding import mixed_seed
 
 # Numbers of the hands of each part; none is in two of them.
@@ -24,12 +26,38 @@ SPACING = 0.9
 CHUNK = 1024
 
 
-def pen_alphabet(parts: dict[Part, Passages] | None, more: str = "") -> CharVocabulary:
-    """Printable ASCII, or the characters of a file; and `more`."""
+def pen_alphabet(
+    parts: dict[Part, Passages] | None, stated: str | None, more: str = ""
+) -> CharVocabulary:
+    """The characters that were stated, or printable ASCII, or the characters of a file; and `more`."""
+    if stated is not None:
+        return stated_vocabulary(stated, several_lines="\n" in more)
     if parts is None:
         return CharVocabulary(ASCII + more)
     found = {character for source in parts.values() for character in source.text}
     return CharVocabulary(found - {"\n"} | {*" ", *more})
+
+
+def known_only(texts: list[str], vocabulary: CharVocabulary) -> list[str]:
+    """Texts without the characters that are not in the alphabet; for one with no other, the next one.
+
+    Raises:
+        LabError: no text is left.
+    """
+    unknown = {character: "" for character in set("".join(texts)).difference(vocabulary.tokens)}
+    if not unknown:
+        return texts
+    table = str.maketrans(unknown)
+    left = [
+        re.sub(r" *\n[ \n]*", "\n", re.sub(" +", " ", text.translate(table))).strip()
+        for text in texts
+    ]
+    if not any(left):
+        raise LabError("--data.characters: none of them is written; choose others, or --data.path")
+    kept = next(text for text in left if text)
+    for place in reversed(range(len(left))):
+        left[place] = kept = left[place] or kept
+    return left
 
 
 class PenTexts(TextImages):
@@ -52,7 +80,7 @@ class PenTexts(TextImages):
         width: int,
         pitch: int = 0,
     ) -> None:
-        self.texts = texts
+        self.texts = texts = known_only(texts, vocabulary)
         self.tokens = vocabulary.encode("".join(texts)).long()
         self.lengths = torch.tensor([len(text) for text in texts])
         self.starts = self.lengths.cumsum(0) - self.lengths

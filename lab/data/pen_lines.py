@@ -37,6 +37,8 @@ class PenLines(LabData):
         max_length: most characters of a line.
         path: a UTF-8 text file whose lines are written instead; the alphabet is then that of its
             characters that can be written, Latin letters with accents among them.
+        characters: the alphabet, as such or by the path of a text file; all others are left out. Say the
+            same where a net goes on from another's weights.
         augment: strength of random changes of training images, 1 for those as between people.
 
     Raises:
@@ -56,6 +58,7 @@ class PenLines(LabData):
         min_length: int = 4,
         max_length: int = 40,
         path: str | None = None,
+        characters: str | None = None,
         augment: float = 0.0,
     ) -> None:
         super().__init__(batch_size=batch_size, num_workers=num_workers)
@@ -76,8 +79,8 @@ class PenLines(LabData):
         self.min_length, self.max_length = min_length, max_length
         self.ready = False
         self.parts = None if path is None else read_texts(Path(path))
-        self.characters = pen_alphabet(self.parts)
-        self.alphabet, self.text_length = self.characters.tokens, max_length
+        self.numbering = pen_alphabet(self.parts, characters)
+        self.alphabet, self.text_length = self.numbering.tokens, max_length
         chain = text_augmentations(augment)
         state_text_images(self, height=height, width=max_width, augmentations=chain)
 
@@ -90,7 +93,7 @@ class PenLines(LabData):
             PenTexts(
                 self.texts(part, size),
                 part,
-                vocabulary=self.characters,
+                vocabulary=self.numbering,
                 height=self.height,
                 width=self.max_width,
             )

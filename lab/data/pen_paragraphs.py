@@ -37,6 +37,8 @@ class PenParagraphs(LabData):
         max_width: of a paragraph; what would be wider is squeezed.
         path: a UTF-8 text file that is written instead; the alphabet is then that of its characters that
             can be written, Latin letters with accents among them.
+        characters: the alphabet, as such or by the path of a text file; all others are left out. Say the
+            same where a net goes on from another's weights.
         augment: strength of random changes of training images, 1 for those as between people.
 
     Raises:
@@ -57,6 +59,7 @@ class PenParagraphs(LabData):
         pitch: int = 28,
         max_width: int = 320,
         path: str | None = None,
+        characters: str | None = None,
         augment: float = 0.0,
     ) -> None:
         super().__init__(batch_size=batch_size, num_workers=num_workers)
@@ -78,8 +81,8 @@ class PenParagraphs(LabData):
         self.pitch, self.max_width = pitch, max_width
         self.ready = False
         self.parts = None if path is None else read_texts(Path(path))
-        self.characters = pen_alphabet(self.parts, "\n")
-        self.alphabet = self.characters.tokens
+        self.numbering = pen_alphabet(self.parts, characters, "\n")
+        self.alphabet = self.numbering.tokens
         self.text_length = max_lines * (line_length + 1) - 1
         self.height = (max_lines + 1) * pitch
         chain = text_augmentations(augment, line=pitch)
@@ -94,7 +97,7 @@ class PenParagraphs(LabData):
             PenTexts(
                 self.texts(part, size),
                 part,
-                vocabulary=self.characters,
+                vocabulary=self.numbering,
                 height=self.height,
                 width=self.max_width,
                 pitch=self.pitch,

@@ -98,7 +98,7 @@ def draw_lines(lines: Sequence[Line], title: str) -> Figure:
         box = (0.1 / width, top / height, wide / width, image / height)
         axes = figure.add_axes(box, xticks=[], yticks=[])
         axes.imshow(line.ink.numpy(), cmap="gray_r", vmin=0, vmax=1, aspect="auto")
-        write(figure, *pair, top=top)
+        write(figure, *pair, top=top - 0.04)
         top -= text
     return figure
 

@@ -60,7 +60,8 @@ class LineCTC(pl.LightningModule):
         length_bonus: what each character adds to the score of a text, in nats.
 
     Raises:
-        LabError: texts of several lines, a net of another kind, or an option out of range.
+        LabError: texts of several lines, a net of another kind or with too few frames, or an option out of
+            range.
     """
 
     defaults = {"data": "DigitLines", "net": "LineCNN"}
@@ -96,14 +97,10 @@ class LineCTC(pl.LightningModule):
         self.optimization = optimization_options(
             optimizer=optimizer, lr=lr, schedule=schedule, warmup=warmup
         )
-        self.alphabet, self.text_length = tuple(alphabet), text_length
+        self.alphabet = tuple(alphabet)
         self.blank, self.never = len(self.alphabet), never_read(alphabet)
         self.net = build_net(net, input_shape, self.blank + 1)
-        if not hasattr(self.net, "frames"):
-            raise LabError(
-                f"--model.net {type(self.net).__name__} gives no logits along a line: "
-                "choose LineCNN, LineCNNLSTM, SlidingCNN or one with `frames`"
-            )
+        check_frames(self.net, input_shape, text_length)
         scorer = language_model and load_language_model(Path(language_model), self.alphabet)
         self.search: dict[str, Any] = {"beam": beam, "scorer": scorer or None}
         self.search |= {"lm_weight": lm_weight, "length_bonus": length_bonus}
@@ -170,6 +167,22 @@ class LineCTC(pl.LightningModule):
     def baselines(self, data: Any) -> dict[str, dict[str, float]]:
         """Test metrics of reading nothing at all, and of always reading the most frequent training line."""
         return reading_baselines(data)
+
+
+def check_frames(net: Any, input_shape: Sequence[int], text_length: int) -> None:
+    """Raise LabError when a net says nothing along a line, or less than there may be."""
+    kind = type(net).__name__
+    if not hasattr(net, "frames"):
+        raise LabError(
+            f"--model.net {kind} gives no logits along a line: "
+            "choose LineCNN, LineCNNLSTM, SlidingCNN or one with `frames`"
+        )
+    frames = int(net.frames(torch.tensor([input_shape[1:]])))
+    if frames < text_length:
+        raise LabError(
+            f"--model.net {kind} gives {frames} frames for the widest line, "
+            f"which may have {text_length} characters: lower its stride"
+        )
 
 
 def ctc_losses(logits: Tensor, frames: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:

@@ -137,7 +137,7 @@ class LineFeatures(nn.Module):
 
 
 class LineCNN(nn.Module):
-    """Convolutional net for lines of any width: each position's logits see a piece of the line around it.
+    """Convolutional net for lines of any width: logits of each position see the line around it.
 
     Shapes: (B, 1, H, W) and sizes (B, 2) -> (B, T, num_outputs), T a `stride`-th of W, rounded up.
 

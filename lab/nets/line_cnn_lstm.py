@@ -63,7 +63,7 @@ class _BothWays(nn.Module):
 
 
 class LineCNNLSTM(nn.Module):
-    """Convolutional features of a line and bidirectional LSTMs: each position's logits see the whole line.
+    """Convolutional features of a line, then bidirectional LSTMs: all logits see the whole line.
 
     Shapes: (B, 1, H, W) and sizes (B, 2) -> (B, T, num_outputs), T a `stride`-th of W, rounded up.
 
@@ -110,14 +110,16 @@ class LineCNNLSTM(nn.Module):
         widths = [features, *[2 * lstm_width] * lstm_depth]
         self.lstms = nn.ModuleList(_BothWays(wide, lstm_width) for wide in widths[:-1])
         self.dropout = nn.Dropout(dropout)
-        self.output = logits_layer(2 * lstm_width, num_outputs)
+        # Past the LSTMs, the convolutions learn from the first step on (Retsinas et al. 2022).
+        self.output = logits_layer(features + 2 * lstm_width, num_outputs)
 
     def frames(self, sizes: Tensor) -> Tensor:
         """How many output positions (B,) belong to images of true sizes (B, 2)."""
         return self.encoder.frames(sizes)
 
     def forward(self, images: Tensor, sizes: Tensor | None = None) -> Tensor:
-        x, frames = self.encoder(images, sizes), None if sizes is None else self.frames(sizes)
+        frames = None if sizes is None else self.frames(sizes)
+        x = features = self.encoder(images, sizes)
         for lstm in self.lstms:
             x = lstm(self.dropout(x), frames)
-        return self.output(self.dropout(x))
+        return self.output(self.dropout(torch.cat([features, x], 2)))

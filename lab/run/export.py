@@ -75,7 +75,7 @@ def export(model: Any, data: Any, file: Path) -> None:
         alphabet=alphabet,
         height=height,
         width=width,
-        text_length=model.text_length,
+        text_length=data.text_length,
         beam=getattr(model, "beam", 1),
     )
     write_recognizer(file, model.net, facts)
