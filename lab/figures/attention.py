@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from lab.figures.base import save_figure
+from lab.figures.pixels import can_draw
 from lab.figures.reading import highest_places, visible
 
 
@@ -44,7 +45,7 @@ class Attention(pl.Callback):
 
     def on_test_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         kept, self.kept = self.kept, []
-        if not trainer.is_global_zero or not kept:
+        if not (trainer.is_global_zero and kept and can_draw(trainer)):
             return
         shapes = [image.shape[1:] for _, image in kept]
         # Inches; no image is magnified so that it fills more than it needs.
