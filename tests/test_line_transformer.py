@@ -94,7 +94,7 @@ def model(net: Any = "ResNetTransformer", alphabet: Any = ALPHABET, **options: A
 @pytest.mark.parametrize("name", NETS)
 def test_the_first_loss_is_that_of_a_guess_and_a_batch_is_learnt_by_heart(name: str) -> None:
     losses, built = Recorder(), model(name, lr=1e-2, schedule="constant", warmup=0.0)
-    options: dict[str, Any] = {"log_every_n_steps": 1, "limit_val_batches": 0, "max_epochs": 100}
+    options: dict[str, Any] = {"log_every_n_steps": 1, "limit_val_batches": 0, "max_epochs": 50}
     data = BarPages(kind=name)
     quiet_trainer(logger=losses, gradient_clip_val=1.0, **options).fit(built, data)
     values = list(losses.values("train/loss").values())
