@@ -346,7 +346,7 @@ LINE_DATA: dict[str, Callable[[], Any]] = {
     "EMNISTLines": lambda: EMNISTLines(train_size=20, source="test"),
     "PenLines": lambda: PenLines(train_size=20),
     "LineFolder": lambda: LineFolder(path=folder(), height=32, width=200),
-    "IAMLines": lambda: IAMLines(path=iam(), height=40, width=300),
+    "IAMLines": lambda: IAMLines(path=iam(), height=40, width=400),
 }
 PAGE_DATA: dict[str, Callable[[], Any]] = {
     "DigitParagraphs": lambda: DigitParagraphs(train_size=20),
