@@ -126,6 +126,8 @@ def spelling(net: nn.Module, facts: Facts) -> ExportedProgram:
 
 def writing(net: Any, facts: Facts) -> dict[str, ExportedProgram]:
     """The programs of an encoder-decoder net."""
+    # What it knows of positions that no text has would only be ballast; the examples have three tokens.
+    net.decoder.shorten(max(facts.text_length, 4) + 1)
     inputs, free = image_input(facts)
     memory, _ = net.encode(*inputs)
     # Examples are stored too, so they are small: two texts of three tokens, a memory of five places.

@@ -299,6 +299,16 @@ def test_the_file_is_hardly_larger_than_the_weights(small: tuple[Any, Path]) -> 
     assert 0.5 * weights < small[1].stat().st_size <= 1.05 * weights
 
 
+@pytest.mark.slow
+def test_the_file_of_a_decoder_is_hardly_larger_than_its_weights(tmp_path: Path) -> None:
+    data = ready("DigitParagraphs")
+    model = untrained(data, ResNetTransformer, model=LineTransformer)
+    net = model.net
+    write_recognizer(tmp_path / "reader", net, facts_of(data))
+    weights = sum(weight.numel() * weight.element_size() for weight in net.parameters())
+    assert 0.5 * weights < (tmp_path / "reader").stat().st_size <= 1.05 * weights
+
+
 def test_what_is_no_reader_is_refused(small: tuple[Any, Path]) -> None:
     content = small[1].read_bytes()
     Path("cut.zip").write_bytes(content[:-500])

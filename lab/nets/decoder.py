@@ -59,6 +59,11 @@ class Decoder(nn.Module):
         self.register_buffer("cos", angles.cos(), persistent=False)
         self.register_buffer("sin", angles.sin(), persistent=False)
 
+    def shorten(self, length: int) -> None:
+        """Read so many positions at most, and keep nothing of those beyond."""
+        self.length = min(length, self.length)
+        self.cos, self.sin = (angles[: self.length].clone() for angles in (self.cos, self.sin))
+
     def forward(
         self, x: Tensor, cache: Cache | None = None, memory: Memory | None = None
     ) -> Tensor:

@@ -53,13 +53,22 @@ class TextDecoder(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        self.length, self.memory_width = length, memory
+        self.memory_width = memory
         self.trunk = Decoder(
             width, depth=depth, heads=heads, length=length, dropout=dropout, memory=memory
         )
         # Row v is what token v looks like, on the way in and on the way out (Press & Wolf 2017).
         self.tokens = nn.Parameter(torch.randn(num_outputs, width) * 0.02)
         self.dropout = nn.Dropout(dropout)
+
+    @property
+    def length(self) -> int:
+        """The most tokens that it reads."""
+        return self.trunk.length
+
+    def shorten(self, length: int) -> None:
+        """Read so many tokens at most, and keep nothing of those beyond."""
+        self.trunk.shorten(length)
 
     def forward(self, tokens: Tensor, memory: Tensor, mask: Tensor | None = None) -> Tensor:
         known = self.trunk.remember(memory, mask)
