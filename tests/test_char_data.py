@@ -14,11 +14,11 @@ from data_files import remote
 from torch import Tensor
 
 from lab.data import char_docs, char_text
-from lab.data.base import LabData
+from lab.data.base import IGNORED, LabData
 from lab.data.char_docs import PythonDocs, paragraphs
 from lab.data.char_markov import MarkovLaw, MarkovText
 from lab.data.char_text import CharText
-from lab.data.char_windows import IGNORED, HeldOutWindows, TrainingWindows
+from lab.data.char_windows import HeldOutWindows, TrainingWindows
 from lab.data.vocabulary import UNKNOWN, CharVocabulary
 from lab.errors import LabError
 

@@ -13,7 +13,7 @@ from pytorch_lightning.plugins.precision import Precision
 from torch import Tensor
 
 from lab.data import emnist_lines, images
-from lab.data.base import LabData
+from lab.data.base import IGNORED, LabData
 from lab.data.digit_lines import SIDES, DigitLines
 from lab.data.digit_paragraphs import NEAR, ROOM, DigitParagraphs
 from lab.data.digits import Digits
@@ -21,7 +21,6 @@ from lab.data.emnist import ALL
 from lab.data.emnist_lines import EMNISTLines, spelled
 from lab.data.glyph_lines import MARGIN, GlyphImages, Glyphs, Places
 from lab.data.sentences import sentences
-from lab.data.text_images import IGNORED
 from lab.errors import LabError
 
 MODULES: dict[str, tuple[Any, dict[str, Any]]] = {

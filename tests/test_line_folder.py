@@ -12,10 +12,10 @@ from PIL import Image, ImageDraw, ImageFont
 from test_data import trainer
 from torch import Tensor
 
+from lab.data.base import IGNORED
 from lab.data.line_folder import LineFolder
 from lab.data.line_paragraphs import LineParagraphs
 from lab.data.stacked_lines import StackedLines, random_plan, whole_plan
-from lab.data.text_images import IGNORED
 from lab.data.vocabulary import UNKNOWN, stated_vocabulary
 from lab.errors import LabError
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 from HersheyFonts import HersheyFonts
 
+from lab.data.base import IGNORED
 from lab.data.pen_glyphs import (
     ACCENTED,
     ASCII,
@@ -31,7 +32,6 @@ from lab.data.pen_lines import PenLines
 from lab.data.pen_paragraphs import PenParagraphs
 from lab.data.pen_strokes import draw_ink
 from lab.data.sentences import PARTS, part_of, sentences
-from lab.data.text_images import IGNORED
 from lab.data.vocabulary import stated_vocabulary
 from lab.errors import LabError
 
@@ -222,8 +222,8 @@ def test_all_of_printable_ascii_is_trained() -> None:
 
 
 def test_ink_ends_where_the_size_says(lines: Any, pages: Any) -> None:
-    narrow = small(train_size=40, height=24, max_width=100)
-    large = small(train_size=20, height=64, max_width=800)
+    narrow = small(train_size=40, height=24, width=100)
+    large = small(train_size=20, height=64, width=800)
     for data in (lines, pages, narrow, large):
         samples, room = data.train_set, 9
         rows = np.arange(min(len(samples), 40))
@@ -349,10 +349,10 @@ def test_facts_are_known_before_setup(cls: Any, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(
     ("cls", "options"),
     [
-        *((PenLines, {name: 0}) for name in ("train_size", "height", "max_width", "min_length")),
+        *((PenLines, {name: 0}) for name in ("train_size", "height", "width", "min_length")),
         *((PenLines, {name: 9999}) for name in ("height", "max_length")),
         (PenLines, {"min_length": 9, "max_length": 8}),
-        *((PenParagraphs, {name: 0}) for name in ("train_size", "min_lines", "pitch", "max_width")),
+        *((PenParagraphs, {name: 0}) for name in ("train_size", "min_lines", "pitch", "width")),
         (PenParagraphs, {"min_lines": 6}),
         *((PenParagraphs, {"line_length": length}) for length in (7, 1000)),
         *((cls, {"augment": 9.0}) for cls in (PenLines, PenParagraphs)),

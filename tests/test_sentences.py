@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lab.data.counted import uniform
-from lab.data.sentences import PARTS, Passages, line_texts, part_of, plain, sentences
+from lab.data.sentences import PARTS, Part, Passages, part_of, passages, plain, sentences
 
 
 @pytest.fixture
@@ -56,6 +56,11 @@ def test_other_releases_of_python_give_plain_text_too(other_python: None) -> Non
         "It calls print with two words.",
     }
     assert plain("a *b* c**d ‘e’") == "a b c**d 'e'"
+
+
+def line_texts(part: Part, seed: int, numbers: np.ndarray, *, least: int, most: int) -> list[str]:
+    """A line of a part for each number, as pens choose them."""
+    return passages(part).lines(uniform(seed, numbers, 2), least=least, most=most)
 
 
 def test_lines_are_functions_of_the_number_alone() -> None:

@@ -18,6 +18,8 @@ from lab.errors import LabError
 from lab.seeding import mixed_seed
 
 Batch = tuple[Tensor, ...]
+# As a class number or token: no target. `cross_entropy` leaves it out.
+IGNORED = -100
 
 
 class TensorSet(Dataset[Batch]):

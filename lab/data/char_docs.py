@@ -12,10 +12,10 @@ from torch.utils.data import DataLoader
 
 from lab.data.base import LabData
 from lab.data.char_windows import check_windows, prompt_loader, window_sets
-from lab.data.vocabulary import CharVocabulary
+from lab.data.vocabulary import ASCII, CharVocabulary
 
 # What every release of CPython is read with, whatever characters are in it.
-CHARACTERS = CharVocabulary(["\n", *map(chr, range(32, 127))], unknown=True)
+CHARACTERS = CharVocabulary("\n" + ASCII, unknown=True)
 
 
 def paragraphs() -> list[str]:

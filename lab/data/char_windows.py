@@ -12,11 +12,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from lab.data.base import Batch, TensorSet
+from lab.data.base import IGNORED, Batch, TensorSet
 from lab.errors import LabError
 from lab.seeding import mixed_seed
-
-IGNORED = -100
 
 
 class TrainingWindows(TensorSet):

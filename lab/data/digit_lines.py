@@ -12,11 +12,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lab.data.augment_text import text_augmentations
-from lab.data.base import LabData
+from lab.data.base import IGNORED, LabData
 from lab.data.counted import uniform
 from lab.data.digits import Digits
 from lab.data.glyph_lines import GlyphImages, Glyphs, Places, Spacing, check_lines, place
-from lab.data.text_images import IGNORED, state_text_images
+from lab.data.text_images import state_text_images
 from lab.data.vocabulary import CharVocabulary
 from lab.seeding import mixed_seed
 

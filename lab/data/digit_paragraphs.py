@@ -8,7 +8,7 @@ their number alone.
 import numpy as np
 
 from lab.data.augment_text import text_augmentations
-from lab.data.base import LabData
+from lab.data.base import IGNORED, LabData
 from lab.data.counted import uniform
 from lab.data.digit_lines import (
     BOX,
@@ -22,7 +22,7 @@ from lab.data.digit_lines import (
     write_digits,
 )
 from lab.data.glyph_lines import MARGIN, GlyphImages, Glyphs, Places, check_lines
-from lab.data.text_images import IGNORED, state_text_images
+from lab.data.text_images import state_text_images
 from lab.data.vocabulary import CharVocabulary
 from lab.errors import LabError
 from lab.seeding import mixed_seed

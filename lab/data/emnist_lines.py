@@ -12,13 +12,13 @@ import numpy as np
 
 from lab.data import images
 from lab.data.augment_text import text_augmentations
-from lab.data.base import LabData
+from lab.data.base import IGNORED, LabData
 from lab.data.counted import uniform
 from lab.data.emnist import ALL, EMNIST, prepare
 from lab.data.glyph_lines import GlyphImages, Glyphs, Places, Spacing, check_lines, place
 from lab.data.images import read_idx, stored
 from lab.data.sentences import PARTS, Part, Passages, sentences
-from lab.data.text_images import IGNORED, state_text_images
+from lab.data.text_images import state_text_images
 from lab.data.vocabulary import CharVocabulary
 from lab.errors import LabError, nearest
 from lab.seeding import mixed_seed

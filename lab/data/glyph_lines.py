@@ -13,8 +13,8 @@ import torch
 from numpy.lib.stride_tricks import sliding_window_view
 from torch import Tensor
 
-from lab.data.base import Batch
-from lab.data.text_images import IGNORED, TextImages, padded_width
+from lab.data.base import IGNORED, Batch
+from lab.data.text_images import TextImages, padded_width
 from lab.errors import LabError
 
 # Columns of paper before and after a text.

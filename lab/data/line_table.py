@@ -17,13 +17,12 @@ from pathlib import Path, PurePosixPath
 
 from lab.data.download import data_folder
 from lab.data.reading import reading
+from lab.data.vocabulary import ASCII
 from lab.errors import LabError, nearest
 
 PARTS = ("train", "val", "test")
 NEEDED = ("id", "split", "text")
-OPTIONAL = ("writer", "file")
-# What is stated as long as there is no table to read it from.
-ASCII = "".join(map(chr, range(32, 127)))
+# What is stated of texts as long as there is no table to read it from.
 LONGEST = 100
 IMAGES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".ppm", ".pgm")
 

@@ -12,11 +12,12 @@ from itertools import pairwise
 
 import numpy as np
 
+from lab.data.vocabulary import ASCII
+
 Stroke = list[tuple[float, float]]
 # Strokes and width, from the left side and the base line.
 Letter = tuple[list[Stroke], float]
 
-ASCII = "".join(map(chr, range(32, 127)))
 # Small letters and the rest by one font, capitals by another: many people print those.
 STYLES = (
     ("futural", "futural"),

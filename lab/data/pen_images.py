@@ -6,14 +6,14 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from lab.data.base import Batch
+from lab.data.base import IGNORED, Batch
 from lab.data.counted import uniform
-from lab.data.pen_glyphs import ASCII, glyph_table
+from lab.data.pen_glyphs import glyph_table
 from lab.data.pen_strokes import draw_ink, normalise_batch, on_paper
 from lab.data.pen_writing import Writing, settle, write
 from lab.data.sentences import PARTS, Part, Passages
-from lab.data.text_images import IGNORED, TextImages, padded_width
-from lab.data.vocabulary import CharVocabulary, stated_vocabulary
+from lab.data.text_images import TextImages, padded_width
+from lab.data.vocabulary import ASCII, CharVocabulary, stated_vocabulary
 from lab.errors import LabError
 from lab.seeding import mixed_seed
 

@@ -32,7 +32,7 @@ class PenLines(LabData):
     Args:
         train_size: different training lines.
         height: H, pixels.
-        max_width: of a line; what would be wider is squeezed.
+        width: the widest that a line may be; what would be wider is squeezed.
         min_length: fewest characters of a line, but for sentences that are shorter.
         max_length: most characters of a line.
         path: a UTF-8 text file whose lines are written instead; the alphabet is then that of its
@@ -54,7 +54,7 @@ class PenLines(LabData):
         num_workers: int = 0,
         train_size: int = 50_000,
         height: int = 32,
-        max_width: int = 400,
+        width: int = 400,
         min_length: int = 4,
         max_length: int = 40,
         path: str | None = None,
@@ -71,23 +71,19 @@ class PenLines(LabData):
             )
         if not 16 <= height <= 128:
             raise LabError(f"--data.height {height}: choose 16 to 128 pixels")
-        if max_width < 4 * height:
-            raise LabError(
-                f"--data.max_width {max_width}: choose {4 * height}, 4 x height, or more"
-            )
-        self.train_size, self.height, self.max_width = train_size, height, max_width
+        if width < 4 * height:
+            raise LabError(f"--data.width {width}: choose {4 * height}, 4 x height, or more")
+        self.train_size, self.height, self.width = train_size, height, width
         self.min_length, self.max_length = min_length, max_length
-        self.ready = False
         self.parts = None if path is None else read_texts(Path(path))
         self.numbering = pen_alphabet(self.parts, characters)
         self.alphabet, self.text_length = self.numbering.tokens, max_length
         chain = text_augmentations(augment)
-        state_text_images(self, height=height, width=max_width, augmentations=chain)
+        state_text_images(self, height=height, width=width, augmentations=chain)
 
     def setup(self, stage: str) -> None:
-        if self.ready:
+        if hasattr(self, "train_set"):
             return
-        self.ready = True
         sizes = (self.train_size, VAL, TEST)
         self.train_set, self.val_set, self.test_set = (
             PenTexts(
@@ -95,7 +91,7 @@ class PenLines(LabData):
                 part,
                 vocabulary=self.numbering,
                 height=self.height,
-                width=self.max_width,
+                width=self.width,
             )
             for part, size in zip(PARTS, sizes, strict=True)
         )

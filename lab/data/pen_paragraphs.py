@@ -34,7 +34,7 @@ class PenParagraphs(LabData):
         max_lines: most lines of a paragraph.
         line_length: most characters of a line.
         pitch: pixels between two lines, which the size of letters goes with.
-        max_width: of a paragraph; what would be wider is squeezed.
+        width: the widest that a paragraph may be; what would be wider is squeezed.
         path: a UTF-8 text file that is written instead; the alphabet is then that of its characters that
             can be written, Latin letters with accents among them.
         characters: the alphabet, as such or by the path of a text file; all others are left out. Say the
@@ -57,7 +57,7 @@ class PenParagraphs(LabData):
         max_lines: int = 5,
         line_length: int = 28,
         pitch: int = 28,
-        max_width: int = 320,
+        width: int = 320,
         path: str | None = None,
         characters: str | None = None,
         augment: float = 0.0,
@@ -74,24 +74,22 @@ class PenParagraphs(LabData):
             )
         if not 16 <= pitch <= 128:
             raise LabError(f"--data.pitch {pitch}: choose 16 to 128 pixels")
-        if max_width < 4 * pitch:
-            raise LabError(f"--data.max_width {max_width}: choose {4 * pitch}, 4 x pitch, or more")
+        if width < 4 * pitch:
+            raise LabError(f"--data.width {width}: choose {4 * pitch}, 4 x pitch, or more")
         self.train_size, self.line_length = train_size, line_length
         self.min_lines, self.max_lines = min_lines, max_lines
-        self.pitch, self.max_width = pitch, max_width
-        self.ready = False
+        self.pitch, self.width = pitch, width
         self.parts = None if path is None else read_texts(Path(path))
         self.numbering = pen_alphabet(self.parts, characters, "\n")
         self.alphabet = self.numbering.tokens
         self.text_length = max_lines * (line_length + 1) - 1
         self.height = (max_lines + 1) * pitch
         chain = text_augmentations(augment, line=pitch)
-        state_text_images(self, height=self.height, width=max_width, augmentations=chain)
+        state_text_images(self, height=self.height, width=width, augmentations=chain)
 
     def setup(self, stage: str) -> None:
-        if self.ready:
+        if hasattr(self, "train_set"):
             return
-        self.ready = True
         sizes = (self.train_size, VAL, TEST)
         self.train_set, self.val_set, self.test_set = (
             PenTexts(
@@ -99,7 +97,7 @@ class PenParagraphs(LabData):
                 part,
                 vocabulary=self.numbering,
                 height=self.height,
-                width=self.max_width,
+                width=self.width,
                 pitch=self.pitch,
             )
             for part, size in zip(PARTS, sizes, strict=True)

@@ -10,6 +10,7 @@ from lab.data.counted import uniform
 from lab.data.pen_glyphs import readable
 from lab.data.reading import reading
 from lab.data.sentences import PARTS, Part, Passages, part_of
+from lab.data.vocabulary import ASCII
 from lab.errors import LabError
 from lab.seeding import mixed_seed
 
@@ -20,7 +21,7 @@ ANY = {
     "0": string.digits,
     "a": string.ascii_lowercase,
     "A": string.ascii_uppercase,
-    "*": "".join(map(chr, range(33, 127))),
+    "*": ASCII[1:],
 }
 FORMS = (
     *("*****", "********", "***", "** ****", "*** ** **", "******") * 2,

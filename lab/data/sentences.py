@@ -13,7 +13,6 @@ from typing import Literal
 import numpy as np
 
 from lab.data.char_docs import paragraphs
-from lab.data.counted import uniform
 
 Part = Literal["train", "val", "test"]
 PARTS: tuple[Part, ...] = ("train", "val", "test")
@@ -139,11 +138,3 @@ class Passages:
 def passages(part: Part) -> Passages:
     """The sentences of a part, to choose from."""
     return Passages(sentences(part))
-
-
-def line_texts(part: Part, seed: int, indices: np.ndarray, *, least: int, most: int) -> list[str]:
-    """A text for each of the numbers `indices`: words of one sentence, `least` to `most` characters.
-
-    A sentence that is shorter comes whole; a word is cut only where no whole words are long enough.
-    """
-    return passages(part).lines(uniform(seed, indices, 2), least=least, most=most)

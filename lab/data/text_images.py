@@ -17,10 +17,9 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset
 
 from lab.data.augment import Augmentation, for_images
-from lab.data.base import Batch, BatchIndices
+from lab.data.base import IGNORED, Batch, BatchIndices
 from lab.seeding import mixed_seed
 
-IGNORED = -100
 # Batches are as wide as a multiple of this, so that few different shapes occur.
 STEP = 16
 # A training batch is sorted out of so many batches of samples that were shuffled.

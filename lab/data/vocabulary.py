@@ -18,6 +18,8 @@ from lab.data.reading import reading
 from lab.errors import LabError
 
 UNKNOWN = Vocab.UNK
+# What can be printed of it, the space first.
+ASCII = "".join(map(chr, range(32, 127)))
 
 
 class CharVocabulary:
