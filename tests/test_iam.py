@@ -2,7 +2,7 @@
 
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -12,6 +12,7 @@ from urllib.parse import parse_qs
 import iam_fixture
 import pytest
 import torch
+from conftest import QUICK, Outcome
 from iam_fixture import FORMS, put
 
 from lab.data import iam_files
@@ -328,3 +329,15 @@ def test_a_site_out_of_reach_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IAM_PASSWORD", "a&b=c")
     with pytest.raises(LabError, match="cannot log in at https://fki.tic.heia-fr.ch"):
         IAMLines().prepare_data()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("data", "model"), [("IAMLines", "LineCTC"), ("IAMParagraphs", "LineTransformer")]
+)
+def test_the_script_trains_on_it(script: Callable[..., Outcome], data: str, model: str) -> None:
+    folder = put(Path("iam"))
+    net = [] if model == "LineCTC" else ["--model.net", "ResNetTransformer"]
+    outcome = script("--data", data, "--data.path", folder, "--model", model, *net, *QUICK)
+    assert outcome.code == 0, outcome.err
+    assert outcome.summary["test/cer"] > 0 and outcome.summary["steps"] > 0

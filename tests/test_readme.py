@@ -28,6 +28,7 @@ ASKED = {
     "--data.prompt": "char_docs",
     "--data.queries": "words_families",
     "--model.language_model": "digit_lines_ctc",
+    "--data.characters": "copiste_ctc",
 }
 OWN = ("rings", "waves", "quantiles")
 
@@ -78,6 +79,9 @@ def test_command(
         assert script(*chosen, *SHORT, "--run_dir", "runs/earlier").code == 0
     if "runs/TEXT" in command:
         assert script("-c", "char_docs", *SHORT, "--run_dir", "runs/text").code == 0
+    if "texts.txt" in command:
+        # The letters of the lines that stand in for real handwriting.
+        Path("texts.txt").write_text("abcdefgh " * 300)
     if "notes.txt" in command:
         Path("notes.txt").write_text("\n".join(f"Note {n}: ça va, no. {n}" for n in range(300)))
     if "--help" in options:
