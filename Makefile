@@ -54,7 +54,7 @@ lint: $(VENV)/.dev-installed ## check style, layout and types
 format: $(VENV)/.dev-installed ## put style and layout right, take outputs out of notebooks
 	$(RUN) -m ruff check --fix-only .
 	$(RUN) -m ruff format .
-	find notebooks tasks -name '*.ipynb' -exec $(RUN) -m nbstripout {} +
+	find notebooks tasks -name '*.ipynb' -exec $(RUN) -m nbstripout --keep-id {} +
 
 lock: $(VENV)/.dev-installed ## write the locks after a change of prod.in or dev.in; ARGS=--upgrade
 	cd requirements && $(COMPILE) $(ARGS) prod.in -o prod.txt

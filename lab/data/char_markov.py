@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader
 
 from lab.data.base import LabData
 from lab.data.char_windows import check_windows, prompt_loader, window_sets
+from lab.data.markov import stationary
 from lab.data.vocabulary import CharVocabulary
 from lab.errors import LabError
 
@@ -57,18 +58,6 @@ class MarkovLaw:
         second = self.stationary / self.stationary.sum(1, keepdims=True)
         total = np.log(self.follow[a, b, c]).sum() + np.log(second[text[0], text[1]])
         return float(-total / (len(text) - 1))
-
-
-def stationary(follow: np.ndarray) -> np.ndarray:
-    """Shares (K, K) of pairs that stay what they are: p(b, c) = sum over a of p(a, b) follow(a, b, c)."""
-    size = len(follow)
-    step = np.zeros((size,) * 4)
-    for b in range(size):
-        step[:, b, b, :] = follow[:, b, :]
-    # All but one of the equations p = p step, and that the shares sum to 1.
-    equations = step.reshape(size**2, size**2).T - np.eye(size**2)
-    equations[-1] = 1
-    return np.linalg.solve(equations, np.eye(size**2)[-1]).reshape(size, size)
 
 
 class MarkovText(LabData):
