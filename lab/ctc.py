@@ -5,6 +5,7 @@ last number, V, is the blank. A path names one number for each frame; the text i
 collapsed, then blanks dropped (Graves, Fernandez, Gomez, Schmidhuber 2006). Texts of different lengths stand
 in one tensor of numbers (B, L), -1 where a text has ended.
 """
+# from week 3
 
 from itertools import pairwise
 

@@ -5,6 +5,7 @@ All paths that spell a text add up to its probability; each text has two sums, o
 blank and of those that end with its last character (Graves, Jaitly 2014; Hannun et al. 2014). A language
 model may join in (shallow fusion), as may a bonus for length, since it makes long texts unlikely.
 """
+# from week 3
 
 from dataclasses import dataclass
 from typing import Any, Protocol

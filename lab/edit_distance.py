@@ -2,6 +2,7 @@
 
 An edit puts in, takes out or replaces one element: a character of a string, a word of a list of words.
 """
+# from week 3
 
 from collections.abc import Sequence
 

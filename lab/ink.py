@@ -3,6 +3,7 @@
 What a data set reads and what a reader is given go through the same functions, so that an image file gives
 the same numbers in training and in use.
 """
+# from week 3
 
 import io
 import os

@@ -2,6 +2,7 @@
 
 Letters: N texts, V characters of whoever searches, S those of the language model.
 """
+# from week 3
 
 import json
 from collections.abc import Sequence
@@ -145,6 +146,7 @@ def load_language_model(path: Path, alphabet: Sequence[str]) -> NextCharacters:
     if not hasattr(net, "step"):
         raise LabError(
             f"--model.language_model {path}: {asked['class_path']} has no `step`; "
-            "train one with GRU, LSTM or Transformer"
+            "train one with GRU or LSTM"
+            " or Transformer"  # from week 4
         )
     return NextCharacters(net, kept["vocabulary"], alphabet, *kept["input_shape"])

@@ -6,6 +6,7 @@ Run:  python -m lab.recognizer MODEL IMAGE...
       prints the text of each image, after its name if there are several; exit code 1 if one can't be read.
 Make: python training/export_recognizer.py runs/NAME MODEL
 """
+# from week 3
 
 import argparse
 import sys

@@ -1,4 +1,5 @@
 """From a trained net to the file of a reader, see `lab.recognizer_file`."""
+# from week 3
 
 import copy
 import io

@@ -5,6 +5,7 @@ Programs of a net for CTC: `logits`, from images and sizes to logits and frames.
 and values; `step`, from a token, keys and values to logits, and keys and values.
 Images are (1, 1, H, W), W and, for paragraphs, H being multiples of `STEP`; sizes (1, 2) are the true ones.
 """
+# from week 3
 
 import io
 import json

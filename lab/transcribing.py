@@ -4,6 +4,7 @@ Letters: B images, L tokens of the longest text, V tokens that there are, K begi
 A text ends with token number V, or at the greatest length. Images whose text has ended leave the batch, so
 that the others go on alone.
 """
+# from week 3
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
@@ -16,7 +17,7 @@ Step = Callable[[Tensor], Tensor]
 
 
 class Writer(Protocol):
-    """A net such as ResNetTransformer, whose decoder has the `start` and `step` of TextDecoder."""
+    """An encoder-decoder net, whose decoder has `start` and `step`."""
 
     decoder: Any
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image  # from week 3
 
 from lab.data.word_text import TEXT8
 from lab.run.main import main
@@ -107,6 +107,7 @@ def write_text8(folder: Path, text: str) -> None:
         file.write(content)
 
 
+# >>> from week 3
 def write_lines(folder: Path) -> None:
     """A folder of line images with its table: bars as wide as the letters are far in the alphabet."""
     folder.mkdir(parents=True)
@@ -134,6 +135,7 @@ def write_emnist_test(folder: Path) -> None:
     write_idx(folder / "emnist-byclass-test-labels-idx1-ubyte", labels)
 
 
+# <<< from week 3
 @pytest.fixture(scope="session")
 def image_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A data folder with what presets download: 5400 + 300 random images for MNIST and its like, texts."""
@@ -155,9 +157,11 @@ def image_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     text.write_text(("To be, or not to be: that is the question.\n" * 30_000)[:1_115_394])
     words = [f"w{number}" for number in random.geometric(0.05, 5000)]
     write_text8(folder / "text8", " ".join(words))
+    # >>> from week 3
     for name in ("copiste", "memorials1905"):
         write_lines(folder / "handwriting_lines" / name)
     write_emnist_test(folder / "EMNIST" / "raw")
+    # <<< from week 3
     yield folder
 
 

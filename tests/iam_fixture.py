@@ -1,4 +1,5 @@
 """A small IAM in the layout of the real one: invented forms, drawn with Pillow's own font."""
+# from week 3
 
 import html
 import io

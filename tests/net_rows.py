@@ -13,20 +13,20 @@ from torch import Tensor, nn
 from lab.nets.cnn import CNN
 from lab.nets.conv_decoder import ConvDecoder
 from lab.nets.dcgan import DCGANDiscriminator, DCGANGenerator
-from lab.nets.line_cnn import LineCNN
-from lab.nets.line_cnn_lstm import LineCNNLSTM
-from lab.nets.line_cnn_transformer import LineCNNTransformer
+from lab.nets.line_cnn import LineCNN  # from week 3
+from lab.nets.line_cnn_lstm import LineCNNLSTM  # from week 3
+from lab.nets.line_cnn_transformer import LineCNNTransformer  # from week 4
 from lab.nets.linear import Linear
 from lab.nets.made import MADE
 from lab.nets.mlp import MLP
 from lab.nets.pixel_cnn import PixelCNN
-from lab.nets.pixel_transformer import PixelTransformer
+from lab.nets.pixel_transformer import PixelTransformer  # from week 4
 from lab.nets.recurrent import GRU, LSTM
-from lab.nets.resnet import ResNet
-from lab.nets.resnet_transformer import ResNetTransformer
+from lab.nets.resnet import ResNet  # from week 2
+from lab.nets.resnet_transformer import ResNetTransformer  # from week 6
 from lab.nets.skip_gram import SkipGram
-from lab.nets.sliding_cnn import SlidingCNN
-from lab.nets.transformer import Transformer
+from lab.nets.sliding_cnn import SlidingCNN  # from week 3
+from lab.nets.transformer import Transformer  # from week 4
 
 OUTPUTS = 5
 
@@ -75,10 +75,12 @@ ROWS = [
     Row(CNN, (1, 8, 8), {"width": 4}),
     Row(CNN, (3, 13, 9), {"depth": 3, "width": 4, "activation": "gelu", "dropout": 0.3}),
     Row(CNN, (1, 28, 28), {"depth": 1, "width": 4, "init": "xavier"}),
+    # >>> from week 2
     Row(ResNet, (1, 8, 8), {"width": 4, "depth": 1}),
     Row(ResNet, (3, 17, 12), {"width": 4, "depth": 2, "dropout": 0.3}),
     Row(ResNet, (1, 4, 4), {"width": 4, "depth": 1, "skip": False, "activation": "tanh"}),
     Row(ResNet, (1, 9, 12), {"width": 4, "depth": 1, "stem_stride": 2}),
+    # <<< from week 2
     Row(ConvDecoder, (2,), {"width": 4}, output=lambda outputs: (outputs, 8, 8), decoder=True),
     Row(
         ConvDecoder,
@@ -118,6 +120,7 @@ ROWS = [
         tokens=True,
         output=lambda outputs: (6, outputs),
     ),
+    # >>> from week 4
     Row(
         Transformer,
         (8,),
@@ -125,6 +128,7 @@ ROWS = [
         tokens=True,
         output=lambda outputs: (8, outputs),
     ),
+    # <<< from week 4
     Row(
         SkipGram,
         (4,),
@@ -144,12 +148,15 @@ ROWS = [
         {"depth": 2, "width": 6, "first_kernel": 5, "dropout": 0.3},
         output=lambda outputs: (outputs, 1, 5, 4),
     ),
+    # >>> from week 4
     Row(
         PixelTransformer,
         (1, 4, 3),
         {"depth": 2, "width": 16, "heads": 2, "dropout": 0.3},
         output=lambda outputs: (outputs, 1, 4, 3),
     ),
+    # <<< from week 4
+    # >>> from week 3
     Row(
         LineCNN,
         (1, 20, 30),
@@ -174,6 +181,8 @@ ROWS = [
         {"width": 4, "window": 11, "stride": 4, "dropout": 0.3},
         output=lambda outputs: (8, outputs),
     ),
+    # <<< from week 3
+    # >>> from week 4
     Row(
         LineCNNTransformer,
         (1, 16, 21),
@@ -181,6 +190,8 @@ ROWS = [
         output=lambda outputs: (6, outputs),
         reads=6,
     ),
+    # <<< from week 4
+    # >>> from week 6
     Row(
         ResNetTransformer,
         (1, 17, 22),
@@ -188,4 +199,5 @@ ROWS = [
         output=lambda outputs: (5, outputs),
         reads=5,
     ),
+    # <<< from week 6
 ]

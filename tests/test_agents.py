@@ -419,6 +419,7 @@ def test_a_run_leaves_metrics_figures_and_predictions(script: Script, name: str)
     assert lengths.mean().item() == pytest.approx(outcome.summary["test/length"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_resumed_run_is_the_one_never_stopped(
     script: Script, name: str, own_folder: Path, monkeypatch: pytest.MonkeyPatch

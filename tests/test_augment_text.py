@@ -1,4 +1,5 @@
 """Random transforms of images of writing: against scipy, torch and cases worked by hand."""
+# from week 3
 
 import math
 

@@ -21,13 +21,13 @@ from lab.errors import LabError
 from lab.figures.text import SampledText
 from lab.models.char_lm import CharLM, count_pairs, mean_surprise
 from lab.nets.recurrent import GRU, LSTM
-from lab.nets.transformer import Transformer
+from lab.nets.transformer import Transformer  # from week 4
 
 VOCABULARY = tuple("abcde")
 NETS: dict[str, Any] = {
     "GRU": partial(GRU, width=32),
     "LSTM": partial(LSTM, width=32),
-    "Transformer": partial(Transformer, depth=2, width=32, heads=2),
+    "Transformer": partial(Transformer, depth=2, width=32, heads=2),  # from week 4
 }
 
 
@@ -204,6 +204,7 @@ def test_a_run_writes_samples_and_predict_goes_on_from_a_prompt(
     assert wrong.code != 0 and "has '!'" in wrong.err and len(wrong.err.splitlines()) <= 6
 
 
+@pytest.mark.slow
 def test_a_resumed_run_ends_the_same(script: Script) -> None:
     words = [*SMALL, "--model.net", "LSTM", "--model.net.width", "16"]
     words += ["--model.net.dropout", "0.2", "--model.schedule", "constant"]

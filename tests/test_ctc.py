@@ -1,4 +1,5 @@
 """CTC: loss, greedy decoding, alignment and beam search against brute force over all paths."""
+# from week 3
 
 import itertools
 import math
@@ -15,7 +16,7 @@ from lab.ctc_beam import beam_search
 from lab.language_model import NextCharacters
 from lab.models.line_ctc import ctc_losses
 from lab.nets.recurrent import GRU, LSTM
-from lab.nets.transformer import Transformer
+from lab.nets.transformer import Transformer  # from week 4
 
 
 def random_logits(*shape: int, seed: int = 0, sharp: float = 2.0) -> Tensor:
@@ -188,7 +189,7 @@ LM_CHARACTERS = "ba "
 NETS = {
     "GRU": lambda: GRU((6,), 3, width=8, embedding=4),
     "LSTM": lambda: LSTM((6,), 3, depth=2, width=8, embedding=4),
-    "Transformer": lambda: Transformer((6,), 3, depth=2, width=8, heads=2),
+    "Transformer": lambda: Transformer((6,), 3, depth=2, width=8, heads=2),  # from week 4
 }
 
 
@@ -215,6 +216,7 @@ def test_language_models_read_texts_side_by_side_as_they_would_alone(name: str) 
         assert found[row, 2].item() == pytest.approx(-math.log(3))
 
 
+# >>> from week 4
 @torch.no_grad()
 def test_a_transformer_forgets_what_is_further_back_than_it_reads() -> None:
     torch.manual_seed(0)
@@ -228,6 +230,7 @@ def test_a_transformer_forgets_what_is_further_back_than_it_reads() -> None:
     torch.testing.assert_close(found[0], expected)
 
 
+# <<< from week 4
 def test_a_language_model_mends_what_looks_alike() -> None:
     class AfterQ:
         """After a q comes u; else all is equally likely."""

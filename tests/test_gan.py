@@ -465,6 +465,7 @@ def test_trainer_options_that_do_not_fit_are_refused(script: Script, option: str
     assert len(refused.err.splitlines()) <= 6
 
 
+@pytest.mark.slow
 def test_resumed_run_is_the_same(script: Script) -> None:
     whole = script(*RING, "--trainer.max_epochs", "4", "--run_dir", "whole")
     assert whole.code == 0, whole.err

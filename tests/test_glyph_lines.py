@@ -1,4 +1,5 @@
 """Lines and pages put together from glyphs: what is drawn, from which glyphs, and by whom it is asked for."""
+# from week 3
 
 from functools import cache
 from pathlib import Path
@@ -15,7 +16,7 @@ from torch import Tensor
 from lab.data import emnist_lines, images
 from lab.data.base import IGNORED, LabData
 from lab.data.digit_lines import SIDES, DigitLines
-from lab.data.digit_paragraphs import NEAR, ROOM, DigitParagraphs
+from lab.data.digit_paragraphs import NEAR, ROOM, DigitParagraphs  # from week 6
 from lab.data.digits import Digits
 from lab.data.emnist import ALL
 from lab.data.emnist_lines import EMNISTLines, spelled
@@ -25,7 +26,7 @@ from lab.errors import LabError
 
 MODULES: dict[str, tuple[Any, dict[str, Any]]] = {
     "DigitLines": (DigitLines, {}),
-    "DigitParagraphs": (DigitParagraphs, {}),
+    "DigitParagraphs": (DigitParagraphs, {}),  # from week 6
     "EMNISTLines": (EMNISTLines, {}),
     "EMNISTLines of the test part": (EMNISTLines, {"source": "test"}),
 }
@@ -248,7 +249,13 @@ def test_characters_without_a_picture_are_told(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize("by_position", [False, True])
-@pytest.mark.parametrize("cls", [DigitLines, DigitParagraphs])
+@pytest.mark.parametrize(
+    "cls",
+    [
+        DigitLines,
+        DigitParagraphs,  # from week 6
+    ],
+)
 def test_digits_are_those_of_their_part(cls: Any, by_position: bool) -> None:
     data = cls(by_position=by_position, train_size=500)
     data.setup("fit")
@@ -340,7 +347,7 @@ def by_hand(part: GlyphImages, number: int, height: int, width: int) -> np.ndarr
     return image[:, 50 : 50 + width].clip(max=255)
 
 
-@pytest.mark.parametrize("name", ["DigitLines", "DigitParagraphs", "EMNISTLines of the test part"])
+@pytest.mark.parametrize("name", [name for name in MODULES if name != "EMNISTLines"])
 def test_whole_batches_are_what_a_loop_draws(name: str) -> None:
     part = made(name, overlap=0.5).train_set
     rows = np.random.RandomState(0).permutation(300)[:40]
@@ -398,6 +405,7 @@ def test_digits_come_in_groups() -> None:
     assert set(texts(short, whole(short.train_set)[2])) == set("0123456789")
 
 
+# >>> from week 6
 def test_pages_have_lines_of_any_length_and_distance() -> None:
     data = made("DigitParagraphs", train_size=2000)
     part = data.train_set
@@ -424,6 +432,7 @@ def test_pages_have_lines_of_any_length_and_distance() -> None:
     assert {text.count("\n") for text in texts(single, whole(single.val_set)[2])} == {1}
 
 
+# <<< from week 6
 @pytest.mark.parametrize("name", MODULES)
 def test_training_alone_is_augmented_within_the_true_size(name: str) -> None:
     plain, data = made(name), made(name, augment=1.0)
@@ -453,7 +462,14 @@ LINES = [
 ]
 
 
-@pytest.mark.parametrize("cls", [DigitLines, EMNISTLines, DigitParagraphs])
+@pytest.mark.parametrize(
+    "cls",
+    [
+        DigitLines,
+        EMNISTLines,
+        DigitParagraphs,  # from week 6
+    ],
+)
 @pytest.mark.parametrize(("options", "message"), LINES)
 def test_options_out_of_range(cls: type[LabData], options: dict[str, Any], message: str) -> None:
     with pytest.raises(LabError, match=message):
@@ -461,7 +477,9 @@ def test_options_out_of_range(cls: type[LabData], options: dict[str, Any], messa
 
 
 def test_other_options_out_of_range() -> None:
+    # >>> from week 6
     with pytest.raises(LabError, match="--data.min_lines 5: choose 1 to 4"):
         DigitParagraphs(min_lines=5)
+    # <<< from week 6
     with pytest.raises(LabError, match="--data.source train: no such source.\nNearest: all, test"):
         EMNISTLines(source="train")

@@ -1,4 +1,5 @@
 """IAM on a small invented copy of its layout: split, writers, texts, boxes, archives, the account."""
+# from week 3
 
 import shutil
 import threading
@@ -11,14 +12,14 @@ from urllib.parse import parse_qs
 
 import iam_fixture
 import pytest
-import torch
+import torch  # from week 6
 from conftest import QUICK, Outcome
 from iam_fixture import FORMS, put
 
 from lab.data import iam_files
 from lab.data.iam import CHARACTERS, read_iam
 from lab.data.iam_lines import IAMLines
-from lab.data.iam_paragraphs import IAMParagraphs
+from lab.data.iam_paragraphs import IAMParagraphs  # from week 6
 from lab.data.vocabulary import UNKNOWN
 from lab.errors import LabError
 
@@ -52,13 +53,16 @@ def lines_of(part: str) -> list[str]:
 
 
 def test_facts_are_known_before_there_are_files() -> None:
-    lines, paragraphs = IAMLines(), IAMParagraphs()
-    assert lines.input_shape == (1, 56, 1536) and paragraphs.input_shape == (1, 576, 640)
+    lines = IAMLines()
+    assert lines.input_shape == (1, 56, 1536) and lines.text_length == 96
     assert len(set(CHARACTERS)) == 79
     assert lines.alphabet == (UNKNOWN, *sorted(CHARACTERS))
-    assert paragraphs.alphabet == (UNKNOWN, "\n", *sorted(CHARACTERS))
-    assert (lines.text_length, paragraphs.text_length) == (96, 700)
     assert IAMLines(characters="ab").alphabet == (UNKNOWN, "a", "b")
+    # >>> from week 6
+    paragraphs = IAMParagraphs()
+    assert paragraphs.input_shape == (1, 576, 640) and paragraphs.text_length == 700
+    assert paragraphs.alphabet == (UNKNOWN, "\n", *sorted(CHARACTERS))
+    # <<< from week 6
 
 
 def test_lines_are_those_of_the_lists_and_no_writer_is_in_two_parts() -> None:
@@ -103,6 +107,7 @@ def test_forms_of_another_size_are_cut_as_well() -> None:
     assert (widths[0] - widths[1]).abs().max() < 0.1 * widths[0].min()
 
 
+# >>> from week 6
 def test_paragraphs_have_all_lines_of_a_form_and_nothing_printed() -> None:
     data = ready(IAMParagraphs(path=str(put(Path("iam"))), scale=0.5))
     for part, samples in sets(data).items():
@@ -149,6 +154,7 @@ def test_paragraphs_are_stacked_from_training_lines_on_top_of_the_real_ones() ->
     assert batch[0].shape[0] == 3 and torch.equal(batch[3], data.train_set.writers[[0, 31, 5]])
 
 
+# <<< from week 6
 # What may be wrong
 
 
@@ -167,9 +173,11 @@ def test_what_is_missing_is_told_with_where_to_get_it() -> None:
     ):
         assert part in message
     assert len(message.splitlines()) <= 6
+    # >>> from week 6
     root = put(Path("iam"), ("xml", "task"))
     with pytest.raises(LabError, match="missing: formsA-D.tgz, formsE-H.tgz, formsI-Z.tgz"):
         IAMParagraphs(path=str(root)).prepare_data()
+    # <<< from week 6
 
 
 def edited(name: str, old: str, new: str) -> Path:
@@ -217,6 +225,7 @@ def test_other_faults_are_told() -> None:
         ready(data)
 
 
+# >>> from week 6
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -230,6 +239,7 @@ def test_options_out_of_range(options: dict[str, Any], message: str) -> None:
         IAMParagraphs(**options)
 
 
+# <<< from week 6
 # Archives and the account
 
 
@@ -239,9 +249,9 @@ def test_archives_that_lie_there_are_unpacked() -> None:
     for name, content in iam_fixture.archives().items():
         (root / name).write_bytes(content)
     assert list(ready(IAMLines()).train_set.texts) == lines_of("train")
-    assert len(ready(IAMParagraphs()).train_set) == 3
+    assert len(ready(IAMParagraphs()).train_set) == 3  # from week 6
     assert sorted(path.name for path in root.iterdir() if path.is_dir()) == [
-        "forms",
+        "forms",  # from week 6
         "lines",
         "task",
         "xml",
@@ -333,11 +343,14 @@ def test_a_site_out_of_reach_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("data", "model"), [("IAMLines", "LineCTC"), ("IAMParagraphs", "LineTransformer")]
+    "words",
+    [
+        "IAMLines --model LineCTC",
+        "IAMParagraphs --model LineTransformer --model.net ResNetTransformer",  # from week 6
+    ],
 )
-def test_the_script_trains_on_it(script: Callable[..., Outcome], data: str, model: str) -> None:
+def test_the_script_trains_on_it(script: Callable[..., Outcome], words: str) -> None:
     folder = put(Path("iam"))
-    net = [] if model == "LineCTC" else ["--model.net", "ResNetTransformer"]
-    outcome = script("--data", data, "--data.path", folder, "--model", model, *net, *QUICK)
+    outcome = script("--data", *words.split(), "--data.path", folder, *QUICK)
     assert outcome.code == 0, outcome.err
     assert outcome.summary["test/cer"] > 0 and outcome.summary["steps"] > 0

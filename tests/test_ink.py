@@ -1,4 +1,5 @@
 """Images from anywhere as ink: all forms and modes agree, and what is no image gets one clear error."""
+# from week 3
 
 import io
 import warnings

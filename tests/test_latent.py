@@ -239,6 +239,7 @@ def test_metrics_count_every_image_once(kind: Any) -> None:
         assert measured(model, x, y, size=21) == whole
 
 
+@pytest.mark.slow
 @both
 def test_checkpoints_are_plain_and_resume_to_the_last_bit(script: Script, kind: Any) -> None:
     words = (

@@ -1,4 +1,5 @@
-"""Lines from a folder of one's own, and paragraphs stacked from them: content, facts, and clear errors."""
+"""Lines from a folder of one's own: content, facts, and clear errors."""
+# from week 3
 
 import unicodedata
 import zipfile
@@ -14,8 +15,8 @@ from torch import Tensor
 
 from lab.data.base import IGNORED
 from lab.data.line_folder import LineFolder
-from lab.data.line_paragraphs import LineParagraphs
-from lab.data.stacked_lines import StackedLines, random_plan, whole_plan
+from lab.data.line_paragraphs import LineParagraphs  # from week 6
+from lab.data.stacked_lines import StackedLines, random_plan, whole_plan  # from week 6
 from lab.data.vocabulary import UNKNOWN, stated_vocabulary
 from lab.errors import LabError
 
@@ -269,6 +270,7 @@ def test_options_out_of_range(options: dict[str, Any], message: str) -> None:
         LineFolder(**options)
 
 
+# >>> from week 6
 # Paragraphs
 
 
@@ -344,3 +346,6 @@ def test_plans_use_all_lines_and_no_line_twice_in_a_row_of_whole_ones() -> None:
 def test_paragraph_options_out_of_range(option: str) -> None:
     with pytest.raises(LabError, match=f"--data.{option} 0: choose 1"):
         LineParagraphs(**{option: 0})
+
+
+# <<< from week 6

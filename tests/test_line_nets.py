@@ -1,4 +1,5 @@
 """Nets for lines of writing: frames, padding, any width, exports, options out of range."""
+# from week 3
 
 from collections.abc import Callable
 from typing import Any

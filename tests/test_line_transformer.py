@@ -1,4 +1,5 @@
 """LineTransformer: losses by hand, learning by heart, metrics, figures, errors, and the run by the script."""
+# from week 4
 
 import math
 from functools import partial
@@ -24,14 +25,14 @@ from lab.models.line_transformer import LineTransformer, shifted
 from lab.models.reading import reading_baselines
 from lab.nets.line_cnn import LineCNN
 from lab.nets.line_cnn_transformer import LineCNNTransformer
-from lab.nets.resnet_transformer import ResNetTransformer
+from lab.nets.resnet_transformer import ResNetTransformer  # from week 6
 
 ALPHABET = tuple("\nabc")
 END = len(ALPHABET)
 SMALL = {"channels": 6, "width": 32, "heads": 1, "length": 16}
 NETS: dict[str, Any] = {
     "LineCNNTransformer": partial(LineCNNTransformer, features=24, layers=1, depth=1, **SMALL),
-    "ResNetTransformer": partial(ResNetTransformer, depth=2, **SMALL),
+    "ResNetTransformer": partial(ResNetTransformer, depth=2, **SMALL),  # from week 6
 }
 TEXTS = {
     "LineCNNTransformer": ("abc", "b", "ccab", "aa", "cab", "bcb"),
@@ -69,7 +70,7 @@ class BarPages(LabData):
     writers = ("unknown",)
 
     def __init__(
-        self, *, batch_size: int = 6, num_workers: int = 0, kind: str = "ResNetTransformer"
+        self, *, batch_size: int = 6, num_workers: int = 0, kind: str = "LineCNNTransformer"
     ) -> None:
         super().__init__(batch_size=batch_size, num_workers=num_workers)
         self.alphabet, self.text_length, self.kind = ALPHABET, 6, kind
@@ -85,7 +86,7 @@ class BarPages(LabData):
         return self.batch_transform(self.test_set.__getitems__(range(6)))
 
 
-def model(net: Any = "ResNetTransformer", alphabet: Any = ALPHABET, **options: Any) -> Any:
+def model(net: Any = "LineCNNTransformer", alphabet: Any = ALPHABET, **options: Any) -> Any:
     torch.manual_seed(0)
     height = 14 if net == "LineCNNTransformer" else 42
     return LineTransformer((1, height, 27), alphabet, 6, NETS.get(net, net), **options)
@@ -252,7 +253,7 @@ def test_of_an_empty_text_only_the_image_is_shown() -> None:
     figure = Attention()
     figure.on_test_epoch_end(trainer, nothing)
     assert not Path("figures").exists(), "no image, no figure"
-    figure.on_test_batch_end(trainer, nothing, None, BarPages().batch(), 0)
+    figure.on_test_batch_end(trainer, nothing, None, BarPages(kind="ResNetTransformer").batch(), 0)
     assert len(figure.kept) == 4 and {tuple(image.shape[1:]) for _, image in figure.kept} <= {
         (28, 15), (14, 9), (42, 9), (14, 15),
     }  # fmt: skip
@@ -264,17 +265,19 @@ def test_of_an_empty_text_only_the_image_is_shown() -> None:
     ("change", "message"),
     [
         ({"net": partial(LineCNN, width=4)}, "--model.net LineCNN has no encoder and decoder"),
-        ({"net": partial(ResNetTransformer, length=6)}, "--model.net.length 6: .* choose 7 or"),
+        ({"net": partial(LineCNNTransformer, length=6)}, "--model.net.length 6: .* choose 7 or"),
         ({"smoothing": 1.0}, "--model.smoothing 1.0"),
         ({"ctc_weight": -1.0}, "--model.ctc_weight -1.0"),
         ({"beam": 0}, "--model.beam 0"),
         ({"lr": -1.0}, "--model.lr -1.0"),
+        # >>> from week 6
         ({"net": partial(ResNetTransformer, channels=0)}, "--model.net.channels 0"),
         ({"net": partial(ResNetTransformer, blocks=0)}, "--model.net.blocks 0"),
         ({"net": partial(ResNetTransformer, stem_stride=0)}, "--model.net.stem_stride 0"),
         ({"net": partial(ResNetTransformer, length=0)}, "--model.net.length 0"),
         ({"net": partial(ResNetTransformer, width=30, heads=4)}, "--model.net.width 30"),
         ({"net": partial(ResNetTransformer, stem_stride=9)}, "images of 42x27 are too small"),
+        # <<< from week 6
         ({"net": partial(LineCNNTransformer, channels=0)}, "--model.net.channels 0"),
         ({"net": partial(LineCNNTransformer, layers=-1)}, "--model.net.layers -1"),
         ({"net": partial(LineCNNTransformer, length=0)}, "--model.net.length 0"),
@@ -287,6 +290,7 @@ def test_errors_name_the_option(change: dict[str, Any], message: str) -> None:
         model(**change)
 
 
+# >>> from week 6
 def test_a_stem_that_keeps_the_size_gives_places_of_half_the_side() -> None:
     net = ResNetTransformer((3, 21, 14), 5, channels=4, blocks=2, stem_stride=1)
     memory, mask = net.encode(torch.rand(2, 3, 21, 14), torch.tensor([[21, 14], [9, 3]]))
@@ -294,12 +298,17 @@ def test_a_stem_that_keeps_the_size_gives_places_of_half_the_side() -> None:
     assert mask is not None and mask.sum(1).tolist() == [6 * 7, 3 * 2]
 
 
+# <<< from week 6
 # The script
 
 
 def test_a_run_leaves_figures_and_a_checkpoint_that_reads_by_beam_search(script: Script) -> None:
-    words = ["--data", "DigitParagraphs", "--data.train_size", "32", "--model", "LineTransformer"]
-    words += ["--model.net", "ResNetTransformer", "--model.net.channels", "4"]
+    words = ["--data", "DigitLines", "--model", "LineTransformer"]
+    # >>> from week 6
+    words = ["--data", "DigitParagraphs", "--model", "LineTransformer"]
+    words += ["--model.net", "ResNetTransformer"]
+    # <<< from week 6
+    words += ["--data.train_size", "32", "--model.net.channels", "4"]
     few = ["--trainer.max_epochs", "1", "--trainer.limit_val_batches", "1"]
     few += ["--trainer.limit_test_batches", "1", "--trainer.enable_progress_bar", "false"]
     outcome = script(*words, *few)

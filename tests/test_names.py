@@ -121,10 +121,12 @@ def test_fact_that_fails_is_not_passed_on_as_nothing(
     assert "it states no num_classes" in outcome.err
 
 
+# >>> from week 4
 def test_what_nets_are_made_of_is_no_net() -> None:
     assert "Decoder" not in names.index("nets") and "Transformer" in names.index("nets")
 
 
+# <<< from week 4
 def test_nearest_names_ignore_case_and_fall_back_to_all() -> None:
     assert nearest("mnist", ["MNIST", "KMNIST", "Curve"]).split(", ")[0] == "MNIST"
     assert nearest("zzz", ["b", "a"]) == "a, b"

@@ -24,9 +24,13 @@ from lab.nets.layers import (
 )
 from lab.nets.linear import Linear
 from lab.nets.mlp import MLP
-from lab.nets.resnet import ResNet
+from lab.nets.resnet import ResNet  # from week 2
 from lab.run import names
 
+FOR_IMAGES: list[Any] = [
+    CNN,
+    ResNet,  # from week 2
+]
 IDS = [f"{row.net.__name__}-{'x'.join(map(str, row.shape))}" for row in ROWS]
 every_row = pytest.mark.parametrize("row", ROWS, ids=IDS)
 
@@ -190,12 +194,14 @@ OUT_OF_RANGE = [
     (CNN, {"dropout": 1.0}, "--model.net.dropout 1.0"),
     (CNN, {"activation": "rleu"}, "--model.net.activation rleu"),
     (CNN, {"init": "hee"}, "--model.net.init hee"),
+    # >>> from week 2
     (ResNet, {"depth": 0}, "--model.net.depth 0"),
     (ResNet, {"width": 0}, "--model.net.width 0"),
     (ResNet, {"stem_stride": 0}, "--model.net.stem_stride 0"),
     (ResNet, {"dropout": 2.0}, "--model.net.dropout 2.0"),
     (ResNet, {"activation": "rleu"}, "--model.net.activation rleu"),
     (ResNet, {"zero_init": True, "skip": False}, "--model.net.zero_init"),
+    # <<< from week 2
 ]
 
 
@@ -218,7 +224,7 @@ def test_unknown_choice_offers_the_nearest() -> None:
         MLP((3,), 2, norm="xyz")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("net", [CNN, ResNet])
+@pytest.mark.parametrize("net", FOR_IMAGES)
 def test_nets_for_images_refuse_other_data(net: Callable[..., nn.Module]) -> None:
     with pytest.raises(ValueError, match=r"the data have shape \(10,\): use MLP"):
         net((10,), 3)
@@ -228,9 +234,11 @@ def test_too_small_image_is_told_with_a_way_out() -> None:
     CNN((1, 8, 9), 3, depth=3, width=2)
     with pytest.raises(ValueError, match="7x9 are too small: lower --model.net.depth, .* 8x8"):
         CNN((1, 7, 9), 3, depth=3, width=2)
+    # >>> from week 2
     # The depth of a ResNet doesn't shrink its images, so lowering it would not help.
     with pytest.raises(ValueError, match="8x3 are too small: use MLP, or .* 4x4"):
         ResNet((1, 8, 3), 3)
+    # <<< from week 2
 
 
 # Linear
@@ -464,7 +472,7 @@ def test_cnn_has_the_parameters_of_its_sizes() -> None:
     assert parameter_count(CNN((1, 8, 8), 3, depth=2, width=4)) == convolutions + 32 * 3 + 3
 
 
-@pytest.mark.parametrize("net", [CNN, ResNet])
+@pytest.mark.parametrize("net", FOR_IMAGES)
 def test_dropout_before_the_last_layer_in_training_only(net: Callable[..., nn.Module]) -> None:
     torch.manual_seed(0)
     model = net((1, 8, 8), 3, width=4, dropout=0.5)
@@ -496,6 +504,7 @@ def test_cnn_starts_its_convolutions_as_asked(init: Init) -> None:
     assert convolutions[2].weight.std().item() == pytest.approx(deviation[init], rel=0.03)
 
 
+# >>> from week 2
 # ResNet
 
 
@@ -557,3 +566,6 @@ def test_resnet_has_the_parameters_of_its_sizes() -> None:
     plain = first + second + third + ends
     assert parameter_count(ResNet((1, 8, 8), 3, depth=1, width=4, skip=False)) == plain
     assert parameter_count(ResNet((1, 8, 8), 3, depth=1, width=4)) == plain + shortcuts == 4975
+
+
+# <<< from week 2

@@ -1,4 +1,5 @@
 """Generated handwriting: strokes of the fonts, disjoint hands and texts, stated sizes, normalised ink."""
+# from week 3
 
 import string
 from collections import Counter
@@ -29,12 +30,16 @@ from lab.data.pen_glyphs import (
 from lab.data.pen_hands import hands
 from lab.data.pen_images import HANDS, SPACING, PenTexts
 from lab.data.pen_lines import PenLines
-from lab.data.pen_paragraphs import PenParagraphs
+from lab.data.pen_paragraphs import PenParagraphs  # from week 6
 from lab.data.pen_strokes import draw_ink
 from lab.data.sentences import PARTS, part_of, sentences
 from lab.data.vocabulary import stated_vocabulary
 from lab.errors import LabError
 
+CLASSES: list[Any] = [
+    PenLines,
+    PenParagraphs,  # from week 6
+]
 FRENCH = "L’été à Évian, où l’œuvre naît : «çà» n°{} ☃ Zoë"
 
 
@@ -50,10 +55,23 @@ def lines() -> Any:
 
 
 @pytest.fixture(scope="module")
-def pages() -> Any:
-    data = PenParagraphs(train_size=100)
-    data.setup("fit")
-    return data
+def kinds(lines: Any) -> list[Any]:
+    """All data that are written with pens."""
+    found = [lines]
+    # >>> from week 6
+    found.append(PenParagraphs(train_size=100))
+    found[1].setup("fit")
+    # <<< from week 6
+    return found
+
+
+# >>> from week 6
+@pytest.fixture(scope="module")
+def pages(kinds: list[Any]) -> Any:
+    return kinds[1]
+
+
+# <<< from week 6
 
 
 def sets(data: Any) -> dict[str, PenTexts]:
@@ -148,12 +166,12 @@ def test_ink_is_where_the_strokes_are(lines: Any) -> None:
         assert far < (writing.radius[sample] + writing.blur[sample] + 1) * 1.5
 
 
-# Lines and paragraphs
+# What is written
 
 
-def test_a_sample_is_a_function_of_its_number_alone(lines: Any, pages: Any) -> None:
-    smaller = small(train_size=40), small(PenParagraphs, train_size=20)
-    for data, other in zip((lines, pages), smaller, strict=True):
+def test_a_sample_is_a_function_of_its_number_alone(kinds: list[Any]) -> None:
+    for data in kinds:
+        other = small(type(data), train_size=20)
         for part, samples in sets(data).items():
             torch.manual_seed(len(part))
             numbers = [7, 3, 19, 0, 11]
@@ -170,10 +188,10 @@ def test_a_sample_is_a_function_of_its_number_alone(lines: Any, pages: Any) -> N
                 assert alone[3] == writers[place]
 
 
-def test_parts_have_hands_of_their_own(lines: Any, pages: Any) -> None:
+def test_parts_have_hands_of_their_own(lines: Any, kinds: list[Any]) -> None:
     numbers = [set(HANDS[part]) for part in PARTS]
     assert not (numbers[0] & numbers[1] or numbers[0] & numbers[2] or numbers[1] & numbers[2])
-    for data in (lines, pages):
+    for data in kinds:
         assert len(data.writers) == sum(map(len, numbers))
         for part, samples in sets(data).items():
             assert set(samples.hands.tolist()) <= set(HANDS[part])
@@ -204,12 +222,14 @@ def test_parts_have_texts_of_their_own(lines: Any) -> None:
         assert all(part_of(text) == part for text in codes)
 
 
+# >>> from week 6
 def test_paragraphs_are_text_of_their_own_part(pages: Any) -> None:
     for part, samples in sets(pages).items():
         home = "".join("".join(sentences(part)).split())
         assert all("".join(text.split()) in home for text in samples.texts)
 
 
+# <<< from week 6
 def test_all_of_printable_ascii_is_trained() -> None:
     data = PenLines()
     found = Counter("".join(data.texts("train", 20_000)))
@@ -221,10 +241,10 @@ def test_all_of_printable_ascii_is_trained() -> None:
     assert len(set("".join(texts))) > 90
 
 
-def test_ink_ends_where_the_size_says(lines: Any, pages: Any) -> None:
+def test_ink_ends_where_the_size_says(kinds: list[Any]) -> None:
     narrow = small(train_size=40, height=24, width=100)
     large = small(train_size=20, height=64, width=800)
-    for data in (lines, pages, narrow, large):
+    for data in (*kinds, narrow, large):
         samples, room = data.train_set, 9
         rows = np.arange(min(len(samples), 40))
         writing, sizes = samples.written(rows)
@@ -238,13 +258,13 @@ def test_ink_ends_where_the_size_says(lines: Any, pages: Any) -> None:
             assert inside.sum() == ink.sum() > 0
         assert (sizes <= np.array(data.input_shape[1:])).all()
         # Some are as large as may be, and little of most is empty.
-        if data is not pages:
+        if isinstance(data, PenLines):
             assert (sizes[:, 0] == data.height).all()
     assert int((narrow.train_set.sizes[:, 1] == 100).sum()) > 20
 
 
-def test_images_are_normalised_ink(lines: Any, pages: Any) -> None:
-    for data in (lines, pages):
+def test_images_are_normalised_ink(kinds: list[Any]) -> None:
+    for data in kinds:
         images, sizes, _, _ = data.train_set.__getitems__(range(60))
         assert images.dtype == torch.uint8 and images.shape[3] % 16 == 0
         for image, (height, width) in zip(images[:, 0], sizes.tolist(), strict=True):
@@ -256,8 +276,8 @@ def test_images_are_normalised_ink(lines: Any, pages: Any) -> None:
         assert shares.min() < 0.35 and shares.max() > 0.4
 
 
-def test_batches_are_what_the_facts_say(lines: Any, pages: Any) -> None:
-    for data in (lines, pages):
+def test_batches_are_what_the_facts_say(lines: Any, kinds: list[Any]) -> None:
+    for data in kinds:
         for loader in (data.train_dataloader(), data.test_dataloader()):
             images, sizes, targets, writers = data.on_after_batch_transfer(next(iter(loader)), 0)
             assert images.dtype == torch.float and 0 <= images.min() < images.max() <= 1
@@ -271,6 +291,7 @@ def test_batches_are_what_the_facts_say(lines: Any, pages: Any) -> None:
         assert "".join(lines.alphabet[n] for n in target if n >= 0) == text
 
 
+# >>> from week 6
 def test_paragraphs_have_lines_as_stated(pages: Any) -> None:
     for samples in sets(pages).values():
         rows = [text.split("\n") for text in samples.texts]
@@ -285,17 +306,17 @@ def test_paragraphs_have_lines_as_stated(pages: Any) -> None:
     assert "\n" in pages.alphabet and set(ASCII) < set(pages.alphabet)
 
 
+# <<< from week 6
 # Texts from a file
 
 
 def test_lines_of_a_file_are_written_instead(own_folder: Path) -> None:
     written = [FRENCH.format(number) for number in range(200)]
     Path("words.txt").write_text("\n".join(written), encoding="utf-8")
-    for cls in (PenLines, PenParagraphs):
+    for cls in CLASSES:
         data = cls(path="words.txt", train_size=50)
-        expected = set("".join(written).replace("☃", "")) | (
-            {"\n"} if cls is PenParagraphs else set()
-        )
+        expected = set("".join(written).replace("☃", ""))
+        expected |= set() if cls is PenLines else {"\n"}
         assert set(data.alphabet) == expected and list(data.alphabet) == sorted(expected)
         data.setup("fit")
         texts = [set(data.texts(part, 200)) for part in PARTS]
@@ -306,8 +327,9 @@ def test_lines_of_a_file_are_written_instead(own_folder: Path) -> None:
         assert data.train_set[0][2].max() < len(data.alphabet)
 
 
-@pytest.mark.parametrize(("cls", "more"), [(PenLines, ""), (PenParagraphs, "\n")])
-def test_a_stated_alphabet_is_that_of_other_data(cls: Any, more: str) -> None:
+@pytest.mark.parametrize("cls", CLASSES)
+def test_a_stated_alphabet_is_that_of_other_data(cls: Any) -> None:
+    more = "" if cls is PenLines else "\n"
     data = cls(characters="aeinst é", train_size=50)
     stated = stated_vocabulary("aeinst é", several_lines=bool(more))
     assert data.alphabet == stated.tokens
@@ -331,7 +353,7 @@ def test_a_file_that_is_of_no_use_is_refused(own_folder: Path) -> None:
 # Facts and options
 
 
-@pytest.mark.parametrize("cls", [PenLines, PenParagraphs])
+@pytest.mark.parametrize("cls", CLASSES)
 def test_facts_are_known_before_setup(cls: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*args: Any, **kwargs: Any) -> None:
         raise AssertionError("a file is opened")
@@ -352,10 +374,12 @@ def test_facts_are_known_before_setup(cls: Any, monkeypatch: pytest.MonkeyPatch)
         *((PenLines, {name: 0}) for name in ("train_size", "height", "width", "min_length")),
         *((PenLines, {name: 9999}) for name in ("height", "max_length")),
         (PenLines, {"min_length": 9, "max_length": 8}),
+        # >>> from week 6
         *((PenParagraphs, {name: 0}) for name in ("train_size", "min_lines", "pitch", "width")),
         (PenParagraphs, {"min_lines": 6}),
         *((PenParagraphs, {"line_length": length}) for length in (7, 1000)),
-        *((cls, {"augment": 9.0}) for cls in (PenLines, PenParagraphs)),
+        # <<< from week 6
+        *((cls, {"augment": 9.0}) for cls in CLASSES),
     ],
     ids=str,
 )

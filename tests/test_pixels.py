@@ -28,13 +28,13 @@ from lab.nets.grey import steps_reached
 from lab.nets.made import MADE
 from lab.nets.mlp import MLP
 from lab.nets.pixel_cnn import PixelCNN
-from lab.nets.pixel_transformer import PixelTransformer
+from lab.nets.pixel_transformer import PixelTransformer  # from week 4
 
 UNIT = ((0.0,), (1.0,))
 NETS: dict[str, Any] = {
     "MADE": partial(MADE, width=64),
     "PixelCNN": partial(PixelCNN, depth=2, width=8, kernel=5, first_kernel=5),
-    "PixelTransformer": partial(PixelTransformer, depth=2, width=16, heads=2),
+    "PixelTransformer": partial(PixelTransformer, depth=2, width=16, heads=2),  # from week 4
 }
 every_net = pytest.mark.parametrize("name", NETS)
 
@@ -148,9 +148,11 @@ def test_a_kernel_that_holds_what_may_be_seen_is_a_masked_kernel() -> None:
         (PixelCNN, {"kernel": 4}, "--model.net.kernel 4: choose an odd number"),
         (PixelCNN, {"first_kernel": 1}, "--model.net.first_kernel 1: choose an odd number"),
         (PixelCNN, {"dropout": -0.5}, "--model.net.dropout -0.5"),
+        # >>> from week 4
         (PixelTransformer, {"depth": 0}, "--model.net.depth 0"),
         (PixelTransformer, {"width": 30}, "--model.net.width 30: choose a multiple of 8"),
         (PixelTransformer, {"dropout": 1.0}, "--model.net.dropout 1.0"),
+        # <<< from week 4
     ],
 )
 def test_option_out_of_range_is_named(net: Any, options: dict[str, Any], message: str) -> None:
@@ -349,6 +351,7 @@ def test_the_test_draws_samples_and_completions(own_folder: Path) -> None:
 SMALL = ["--model", "NextPixel", "--data.levels", "2", "--trainer.enable_progress_bar", "false"]
 
 
+@pytest.mark.slow
 def test_a_run_is_resumed_and_predicts_completions(script: Script) -> None:
     words = [*SMALL, "--model.net.width", "16", "--model.net.dropout", "0.2"]
     words += ["--trainer.limit_train_batches", "3", "--data.augment", "true"]

@@ -1,4 +1,4 @@
-"""What README shows is run: every command, the data set, net and problem it adds, its table."""
+"""What README and task sheets show is run: every command, the data, net and problem it adds, its table."""
 
 import ast
 import re
@@ -8,27 +8,33 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import numpy as np  # from week 3
 import pytest
 from conftest import EXPERIMENTS, ROOT
-from PIL import Image
+from PIL import Image  # from week 3
 from test_presets import SHORT
 from test_reproducible import RUN, environment
 from test_script import Script
 
-from lab import recognizer
-from lab.run import export, names
+from lab import recognizer  # from week 3
+from lab.run import (
+    export,  # from week 3
+    names,
+)
 from lab.run.overview import overview
 
 README = (ROOT / "README.md").read_text()
 PREFIX = "python training/run_experiment.py"
-COMMANDS = sorted({line for line in README.splitlines() if line.startswith(PREFIX)})
+SHEETS = [path.read_text() for path in sorted((ROOT / "tasks").glob("week*/t*/README.md"))]
+COMMANDS = sorted(
+    {line for page in (README, *SHEETS) for line in page.splitlines() if line.startswith(PREFIX)}
+)
 # Options that only the checkpoint of a certain problem understands.
 ASKED = {
     "--data.prompt": "char_docs",
     "--data.queries": "words_families",
-    "--model.language_model": "digit_lines_ctc",
-    "--data.characters": "copiste_ctc",
+    "--model.language_model": "digit_lines_ctc",  # from week 3
+    "--data.characters": "copiste_ctc",  # from week 3
 }
 OWN = ("rings", "waves", "quantiles")
 
@@ -56,8 +62,9 @@ def words(command: str, run: Path) -> list[str]:
 
 
 def marked(command: str) -> Any:
-    """Several processes take longer to start than the rest together."""
-    return pytest.param(command, marks=[pytest.mark.slow] if "--trainer.devices" in command else [])
+    """Slow: several processes, what needs an earlier run, and sheets' commands that README does not show."""
+    slow = "--trainer.devices" in command or "runs/" in command or command not in README
+    return pytest.param(command, marks=[pytest.mark.slow] if slow else [])
 
 
 @pytest.mark.parametrize("command", [marked(command) for command in COMMANDS])
@@ -77,6 +84,7 @@ def test_command(
         asked = [preset for option, preset in ASKED.items() if option in options]
         chosen = [word for preset in asked for word in ("-c", preset)]
         assert script(*chosen, *SHORT, "--run_dir", "runs/earlier").code == 0
+    # >>> from week 3
     if "runs/TEXT" in command:
         assert script("-c", "char_docs", *SHORT, "--run_dir", "runs/text").code == 0
     if "texts.txt" in command:
@@ -84,6 +92,7 @@ def test_command(
         Path("texts.txt").write_text("abcdefgh " * 300)
     if "notes.txt" in command:
         Path("notes.txt").write_text("\n".join(f"Note {n}: ça va, no. {n}" for n in range(300)))
+    # <<< from week 3
     if "--help" in options:
         outcome = script(*options)
     elif "--trainer.devices" in options:
@@ -99,6 +108,7 @@ def test_command(
     assert outcome.code == 0, outcome.err
 
 
+# >>> from week 3
 def test_a_reader_is_made_and_reads_as_shown(
     script: Script, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -119,6 +129,7 @@ def test_a_reader_is_made_and_reads_as_shown(
     assert capsys.readouterr().out.startswith(f"{text} ")
 
 
+# <<< from week 3
 @pytest.mark.slow
 def test_own_classes_train_from_another_folder(own_modules: None) -> None:
     # In a process of its own, in a folder that has nothing but the three files.

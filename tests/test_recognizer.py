@@ -1,4 +1,5 @@
 """Readers in a file: they read what the model reads, from any kind of image, without Lightning or W&B."""
+# from week 3
 
 import copy
 import io
@@ -23,23 +24,23 @@ from test_glyph_lines import coded_emnist as coded_emnist
 from test_repository import imports
 
 from lab.data.digit_lines import DigitLines
-from lab.data.digit_paragraphs import DigitParagraphs
+from lab.data.digit_paragraphs import DigitParagraphs  # from week 6
 from lab.data.emnist_lines import EMNISTLines
 from lab.data.iam_lines import IAMLines
-from lab.data.iam_paragraphs import IAMParagraphs
+from lab.data.iam_paragraphs import IAMParagraphs  # from week 6
 from lab.data.line_folder import LineFolder
-from lab.data.line_paragraphs import LineParagraphs
+from lab.data.line_paragraphs import LineParagraphs  # from week 6
 from lab.data.pen_lines import PenLines
-from lab.data.pen_paragraphs import PenParagraphs
+from lab.data.pen_paragraphs import PenParagraphs  # from week 6
 from lab.data.text_images import to_unit
 from lab.errors import LabError
 from lab.ink import open_image, to_ink
 from lab.models.line_ctc import LineCTC
-from lab.models.line_transformer import LineTransformer
+from lab.models.line_transformer import LineTransformer  # from week 4
 from lab.nets.line_cnn import LineCNN
 from lab.nets.line_cnn_lstm import LineCNNLSTM
-from lab.nets.line_cnn_transformer import LineCNNTransformer
-from lab.nets.resnet_transformer import ResNetTransformer
+from lab.nets.line_cnn_transformer import LineCNNTransformer  # from week 4
+from lab.nets.resnet_transformer import ResNetTransformer  # from week 6
 from lab.nets.sliding_cnn import SlidingCNN
 from lab.recognizer import LineRecognizer, ParagraphRecognizer, Reading
 from lab.recognizer import main as recognize
@@ -49,7 +50,7 @@ from lab.run import export
 
 Script = Callable[..., Outcome]
 SMALL_CNN = {"width": 4, "features": 24, "depth": 1}
-SMALL_DECODER = {"channels": 8, "depth": 1, "width": 32, "heads": 2}
+SMALL_DECODER = {"channels": 8, "depth": 1, "width": 32, "heads": 2}  # from week 6
 # A fresh process in which importing any of these fails.
 BLOCKED = ("pytorch_lightning", "lightning", "wandb", "torchmetrics", "torchtext", "lab.models")
 BLOCK = f"import sys; sys.modules.update(dict.fromkeys({BLOCKED!r})); "
@@ -299,6 +300,7 @@ def test_the_file_is_hardly_larger_than_the_weights(small: tuple[Any, Path]) -> 
     assert 0.5 * weights < small[1].stat().st_size <= 1.05 * weights
 
 
+# >>> from week 6
 @pytest.mark.slow
 def test_the_file_of_a_decoder_is_hardly_larger_than_its_weights(tmp_path: Path) -> None:
     data = ready("DigitParagraphs")
@@ -309,6 +311,7 @@ def test_the_file_of_a_decoder_is_hardly_larger_than_its_weights(tmp_path: Path)
     assert 0.5 * weights < (tmp_path / "reader").stat().st_size <= 1.05 * weights
 
 
+# <<< from week 6
 def test_what_is_no_reader_is_refused(small: tuple[Any, Path]) -> None:
     content = small[1].read_bytes()
     Path("cut.zip").write_bytes(content[:-500])
@@ -358,22 +361,26 @@ LINE_DATA: dict[str, Callable[[], Any]] = {
     "LineFolder": lambda: LineFolder(path=folder(), height=32, width=200),
     "IAMLines": lambda: IAMLines(path=iam(), height=40, width=400),
 }
+DATA = {**LINE_DATA}
+# >>> from week 6
 PAGE_DATA: dict[str, Callable[[], Any]] = {
     "DigitParagraphs": lambda: DigitParagraphs(train_size=20),
     "PenParagraphs": lambda: PenParagraphs(train_size=20),
     "LineParagraphs": lambda: LineParagraphs(path=folder(), train_size=20, height=24, width=200),
     "IAMParagraphs": lambda: IAMParagraphs(path=iam(), synthetic=20),
 }
+DATA |= PAGE_DATA
+# <<< from week 6
 
 
 def ready(name: str) -> Any:
-    data = (LINE_DATA | PAGE_DATA)[name]()
+    data = DATA[name]()
     data.prepare_data()
     data.setup("fit")
     return data
 
 
-@pytest.mark.parametrize("name", [*LINE_DATA, *PAGE_DATA])
+@pytest.mark.parametrize("name", DATA)
 def test_a_picture_of_any_data_set_gives_the_same_ink(name: str) -> None:
     data = ready(name)
     for samples in (data.train_set, data.test_set):
@@ -392,6 +399,7 @@ def test_lines_of_each_data_set_are_read_in_a_fresh_process(name: str) -> None:
     check_fresh(data, model)
 
 
+# >>> from week 6
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PAGE_DATA)
 def test_paragraphs_of_each_data_set_are_read_in_a_fresh_process(name: str) -> None:
@@ -400,18 +408,23 @@ def test_paragraphs_of_each_data_set_are_read_in_a_fresh_process(name: str) -> N
     check_fresh(data, model)
 
 
+# <<< from week 6
 NETS: dict[str, tuple[Any, Any, dict[str, Any]]] = {
     "LSTM": (LineCTC, LineCNNLSTM, {**SMALL_CNN, "lstm_width": 16, "lstm_depth": 2}),
     "stride 1": (LineCTC, LineCNN, {**SMALL_CNN, "stride": 1}),
     "stride 8": (LineCTC, LineCNN, {**SMALL_CNN, "stride": 8}),
     "sliding": (LineCTC, SlidingCNN, {"width": 4, "window": 16, "stride": 5}),
+    # >>> from week 4
     "line decoder": (
         LineTransformer,
         LineCNNTransformer,
         {"channels": 4, "features": 24, "layers": 1, "width": 32},
     ),
+    # <<< from week 4
+    # >>> from week 6
     "decoder": (LineTransformer, ResNetTransformer, SMALL_DECODER),
     "whole image": (LineTransformer, ResNetTransformer, {**SMALL_DECODER, "stem_stride": 1}),
+    # <<< from week 6
 }
 
 
@@ -437,6 +450,7 @@ def check_fresh(data: Any, model: Any) -> None:
     assert len(set(expected)) > 1 and len("".join(expected)) > 2 * len(expected)
 
 
+# >>> from week 6
 @pytest.mark.slow
 def test_a_beam_search_goes_into_the_file() -> None:
     model = untrained(digits(), ResNetTransformer, model=LineTransformer, **SMALL_DECODER)
@@ -449,6 +463,7 @@ def test_a_beam_search_goes_into_the_file() -> None:
     assert all(len(reading.text) == len(reading.confidences) for reading in found)
 
 
+# <<< from week 6
 @pytest.mark.slow
 def test_a_run_becomes_a_reader_by_one_command(
     script: Script, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -167,6 +167,7 @@ def test_random_draws_differ_between_epochs_ranks_and_seeds_of_a_run() -> None:
     assert len(draws) == 3 * 2 * 3
 
 
+@pytest.mark.slow
 # Workers fetch ahead: before the first step of a resumed run is known to be that of a later epoch.
 @pytest.mark.parametrize("workers", [0, 1])
 def test_finished_run_can_be_trained_further(script: Script, workers: int) -> None:

@@ -1,4 +1,5 @@
 """Sentences of CPython's text: plain English, in disjoint parts; passages against plain loops."""
+# from week 3
 
 import re
 import sys

@@ -1,4 +1,5 @@
 """What all images of text share: random numbers by number, padding, batches of similar widths."""
+# from week 3
 
 from collections.abc import Sequence
 from itertools import pairwise

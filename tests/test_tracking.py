@@ -146,6 +146,7 @@ def test_trouble_while_training_is_told_once(
     assert outcome.summary["epochs"] == 1
 
 
+@pytest.mark.slow
 def test_without_the_option_nothing_of_it_is_imported() -> None:
     code = (
         "import sys; from pathlib import Path; from lab.run.main import main\n"

@@ -1,4 +1,5 @@
 """Writing down images: cached against uncached, rows that leave, beams against brute force, exports."""
+# from week 4
 
 import itertools
 from functools import partial
@@ -10,13 +11,13 @@ from torch import Tensor, nn
 
 from lab.nets.decoder import Decoder
 from lab.nets.line_cnn_transformer import LineCNNTransformer
-from lab.nets.resnet_transformer import ResNetTransformer
+from lab.nets.resnet_transformer import ResNetTransformer  # from week 6
 from lab.nets.text_decoder import TextDecoder, sine_positions
 from lab.transcribing import Transcripts, _Found, beam_search, transcribe
 
 SMALL = {"channels": 4, "width": 16, "heads": 2, "depth": 2, "length": 16}
 NETS: dict[str, Any] = {
-    "ResNetTransformer": partial(ResNetTransformer, **SMALL),
+    "ResNetTransformer": partial(ResNetTransformer, **SMALL),  # from week 6
     "LineCNNTransformer": partial(LineCNNTransformer, features=12, layers=1, **SMALL),
 }
 every_net = pytest.mark.parametrize("name", NETS)
@@ -200,15 +201,18 @@ def test_some_tokens_are_never_read(beam: int) -> None:
     assert endless.tokens.shape == (10, 6) and not (endless.tokens == 4).any()
 
 
+# >>> from week 6
 def test_nothing_is_read_in_no_image() -> None:
     net = built("ResNetTransformer")
     found = transcribe(net, torch.zeros(0, 1, 16, 24).double(), end=END, length=5)
     assert found.tokens.shape == found.probabilities.shape == (0, 0)
 
 
+# <<< from week 6
 # The decoder
 
 
+# >>> from week 6
 @torch.no_grad()
 def test_exported_steps_read_what_the_net_reads() -> None:
     net = built("ResNetTransformer")
@@ -244,6 +248,7 @@ def test_exported_steps_read_what_the_net_reads() -> None:
         assert free.tokens.tolist() == [tokens[1:]]
 
 
+# <<< from week 6
 def test_memory_is_looked_at_where_there_is_something() -> None:
     torch.manual_seed(0)
     decoder = TextDecoder(5, memory=6, depth=2, width=16, heads=2, length=9).double()
@@ -280,6 +285,7 @@ def test_cross_attention_is_that_of_the_formula() -> None:
     torch.testing.assert_close(cross.weights(x, known.keys[0], None), weights.mean(1))
 
 
+# >>> from week 6
 def test_no_token_sees_those_after_it_and_all_see_the_image() -> None:
     net = built("ResNetTransformer")
     images, tokens = pictures(1)[0], torch.tensor([[END, 0, 1, 2, 3, 0]])
@@ -293,6 +299,7 @@ def test_no_token_sees_those_after_it_and_all_see_the_image() -> None:
     assert ((net(images.flip(3), tokens) - before).abs().amax(2) > 1e-6).all()
 
 
+# <<< from week 6
 def test_waves_tell_all_places_apart() -> None:
     waves = sine_positions(torch.arange(1000), 32)
     assert waves.shape == (1000, 32)

@@ -277,6 +277,7 @@ def test_first_loss_is_that_of_a_guess(negatives: int) -> None:
     assert found["val/loss"] == pytest.approx(guess, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_king_minus_man_plus_woman_is_queen(script: Script) -> None:
     outcome = script("-c", "words_families", "--trainer.max_epochs", 1)
     assert outcome.code == 0, outcome.err
@@ -387,6 +388,7 @@ def test_wrong_options(script: Script, words: list[str], message: str) -> None:
     assert len(outcome.err.strip().splitlines()) <= 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [

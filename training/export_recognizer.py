@@ -3,6 +3,7 @@
 Run:  python training/export_recognizer.py runs/NAME [FILE]
       python -m lab.recognizer FILE IMAGE...
 """
+# from week 3
 
 import sys
 from pathlib import Path

@@ -4,6 +4,7 @@ Images (B, 1, H, W) in [0, 1], 0 being paper and 1 ink, on whatever device they 
 own. Lengths are told in lines: the height of a line of writing, which is H unless `line` (pixels) is given.
 Source: elastic distortion after Simard, Steinkraus, Platt 2003, its field interpolated from a coarse grid.
 """
+# from week 3
 
 import math
 

@@ -3,6 +3,7 @@
 A generator with a state would have to be made anew for every sample, since any process may ask for any
 samples in any order. Here a number is the hash of its place (splitmix64: Steele, Lea, Flood 2014).
 """
+# from week 3
 
 from collections.abc import Sequence
 

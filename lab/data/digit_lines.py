@@ -3,6 +3,7 @@
 Shapes: see `lab.data.text_images`; images (B, 1, 16, W). The pictures of training, validation and test are
 those of `lab.data.digits` and so disjoint; all lines are functions of their number alone.
 """
+# from week 3
 
 from dataclasses import replace
 

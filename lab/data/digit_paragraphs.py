@@ -4,6 +4,7 @@ Shapes: see `lab.data.text_images`; images (B, 1, H, W), both different for each
 training, validation and test are those of `lab.data.digits` and so disjoint; all pages are functions of
 their number alone.
 """
+# from week 6
 
 import numpy as np
 

@@ -4,6 +4,7 @@ Shapes: see `lab.data.text_images`; images (B, 1, 28, W). Pictures and sentences
 test are disjoint; all lines are functions of their number alone.
 Source: the pictures as in `lab.data.emnist`, split byclass; the sentences as in `lab.data.sentences`.
 """
+# from week 3
 
 import re
 from functools import cache

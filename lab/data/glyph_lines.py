@@ -4,6 +4,7 @@ Letters: N texts, L places for characters in the longest, G pictures, w and h th
 characters in the alphabet. Texts are numbers (N, L) by the alphabet, IGNORED where one has ended. All that
 is random is a function of a seed and the number of the text alone, so any worker draws the same image.
 """
+# from week 3
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -7,6 +7,7 @@ struck out is `#`.
 Split: "Large Writer Independent Text Line Recognition Task": 6161 lines for training, 900 + 940 for
 validation, 1861 for the test, of 283, 46 + 43 and 128 writers, none of whom is in two parts.
 """
+# from week 3
 
 import html
 from dataclasses import dataclass

@@ -5,6 +5,7 @@ its archives, so only their format is checked.
 Source: Marti, Bunke, "The IAM-database: an English sentence database for offline handwriting recognition",
 2002.
 """
+# from week 3
 
 import os
 import shutil

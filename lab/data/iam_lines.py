@@ -2,6 +2,7 @@
 
 Batch: see `lab.data.text_images`. What the files say, and the split: see `lab.data.iam`.
 """
+# from week 3
 
 from pathlib import Path
 

@@ -3,6 +3,7 @@
 Batch: see `lab.data.text_images`; "\\n" is between two lines. What the files say, and the split: see
 `lab.data.iam`; a form is in the part that has its lines, and all of its lines are in the paragraph.
 """
+# from week 6
 
 from pathlib import Path
 

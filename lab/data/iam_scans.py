@@ -1,4 +1,5 @@
 """Parts of IAM's scans: lines and paragraphs, found by the boxes in the descriptions of the forms."""
+# from week 3
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path

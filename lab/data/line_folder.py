@@ -4,6 +4,7 @@ Batch: see `lab.data.text_images`. The form of folder and table: see `lab.data.l
 Split: as the table says. What the lines of a split have in common, such as their writers, is up to whoever
 made it.
 """
+# from week 3
 
 from functools import cached_property
 

@@ -4,6 +4,7 @@ Batch: see `lab.data.text_images`; "\\n" is between two lines. The form of the f
 `lab.data.line_table`. Split: as the table says. Training paragraphs are of random lines of one writer each;
 those of validation and test are of lines in the order of the table, each line once.
 """
+# from week 6
 
 from functools import cached_property
 

@@ -5,6 +5,7 @@ The table is a tab-separated UTF-8 file without quoting. Its first line names th
 or zip; without it the image is the one whose name without its ending is the id. Images may lie in
 subfolders, and in zips inside the folder.
 """
+# from week 3
 
 import unicodedata
 import zipfile

@@ -4,6 +4,7 @@ Letters: S styles, C characters. Units are those of Hershey's tables: a capital 
 x runs to the right from the letter's left side, y down from the base line.
 Source: A. V. Hershey 1967, as packed in Hershey-Fonts (public domain). Accents and some signs are made here.
 """
+# from week 3
 
 import unicodedata
 from collections.abc import Mapping, Sequence

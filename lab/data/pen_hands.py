@@ -3,6 +3,7 @@
 A hand has a style (fonts of small letters and of capitals), size, slant, spacing and pen. How it warps each
 letter is drawn in `lab.data.pen_writing`.
 """
+# from week 3
 
 from dataclasses import dataclass
 

@@ -1,4 +1,5 @@
 """Texts written by made-up hands as images, when they are asked for: what pen lines and paragraphs share."""
+# from week 3
 
 import re
 from collections.abc import Sequence

@@ -3,6 +3,7 @@
 Shapes: see `lab.data.text_images`; images (B, 1, H, W). Sentences and hands of training, validation and test
 are disjoint; each line is a function of its number alone, drawn when it is asked for.
 """
+# from week 3
 
 from pathlib import Path
 

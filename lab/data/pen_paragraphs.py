@@ -3,6 +3,7 @@
 Shapes: see `lab.data.text_images`; images (B, 1, H, W), targets with a line break between lines. Text and
 hands of training, validation and test are disjoint; each page is a function of its number alone.
 """
+# from week 6
 
 from pathlib import Path
 

@@ -5,6 +5,7 @@ gives its ink to the four pixels about it, and two short sums spread the ink as 
 products of single samples are used, so that an image doesn't depend on those beside it.
 Letters: B images, H and W height and width of the batch, P points.
 """
+# from week 3
 
 import numpy as np
 import torch

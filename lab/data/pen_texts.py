@@ -1,4 +1,5 @@
 """What pens write: English with capitals, numbers and codes now and then, or the lines of a file."""
+# from week 3
 
 import string
 from itertools import count

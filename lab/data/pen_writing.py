@@ -4,6 +4,7 @@ Every hand has a smooth warp of its own for every character, a function of the t
 written differs a little from that.
 Letters: B texts, N letters of all of them in a row, G lines of all of them in a row.
 """
+# from week 3
 
 from collections.abc import Sequence
 from dataclasses import dataclass

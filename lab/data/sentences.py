@@ -3,6 +3,7 @@
 Source: `pydoc_data.topics` (Python Software Foundation licence), the prose of it without tables, code and
 markup, in printable ASCII. Releases of CPython differ in it.
 """
+# from week 3
 
 import hashlib
 import re

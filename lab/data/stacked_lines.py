@@ -3,6 +3,7 @@
 Letters: N paragraphs, K places for lines in one. Which lines a paragraph has and where they stand is a
 function of a seed and the paragraph's number alone.
 """
+# from week 6
 
 from collections.abc import Sequence
 

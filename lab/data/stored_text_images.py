@@ -1,4 +1,5 @@
 """Text images that were read or drawn once and lie in memory as bytes, and sets joined to one."""
+# from week 3
 
 from bisect import bisect_right
 from collections.abc import Sequence

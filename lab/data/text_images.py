@@ -6,6 +6,7 @@ the device, 0 being paper and 1 ink; sizes (B, 2), the true height and width of 
 paper; targets (B, L), token numbers by `data.alphabet`, IGNORED where a text has ended; writers (B,), a
 number for whoever wrote it, by `data.writers`.
 """
+# from week 3
 
 from collections.abc import Sequence
 from typing import Any

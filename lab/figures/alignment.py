@@ -3,6 +3,7 @@
 A batch is (images, sizes, targets, writers); `test_step` returns `logits` (B, T, V + 1) and `frames` (B,)
 beside `read` and `truth`.
 """
+# from week 3
 
 from typing import Any, NamedTuple
 

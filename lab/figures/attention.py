@@ -2,6 +2,7 @@
 
 A batch is (images, sizes, targets, writers); the model has `looks`, see `LineTransformer`.
 """
+# from week 4
 
 from typing import Any
 

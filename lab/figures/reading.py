@@ -2,6 +2,7 @@
 
 A batch is (images, sizes, targets, writers); `test_step` returns `read` and `truth`, lists of texts.
 """
+# from week 3
 
 import csv
 from collections import Counter

@@ -139,7 +139,7 @@ class CharLM(pl.LightningModule):
         net: Any = self.net
         if not hasattr(net, "step"):
             raise LabError(
-                f"{type(net).__name__} has no `step`: predict with GRU, LSTM, Transformer"
+                f"{type(net).__name__} has no `step`: predict with GRU, LSTM or another that has"
             )
         found = generate(net, tokens, length=length, generator=generator, **self.drawing)
         rows = torch.cat([tokens, found], 1).tolist()

@@ -6,6 +6,7 @@ gives logits (B, T, V + 1), the last for the blank, and `frames(sizes)` (B,).
 Source: Graves, Fernandez, Gomez, Schmidhuber, "Connectionist temporal classification", 2006.
 Run:   python training/run_experiment.py --data DigitLines --model LineCTC --model.net LineCNN
 """
+# from week 3
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -86,7 +87,8 @@ class LineCTC(pl.LightningModule):
         super().__init__()
         if "\n" in alphabet:
             raise LabError(
-                "--model LineCTC reads one line, the data have texts of several: use LineTransformer"
+                "--model LineCTC reads one line, the data have texts of several: take lines"
+                ", or use LineTransformer"  # from week 4
             )
         if beam < 1:
             raise LabError(f"--model.beam {beam}: choose 1 (none) or more")

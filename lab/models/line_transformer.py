@@ -3,8 +3,9 @@
 Letters: B images, L characters of the longest text, V characters of the alphabet, N places of a memory.
 Number V is the end of a text, and what the net reads before its first character.
 Batch: images (B, 1, H, W), sizes (B, 2), targets (B, L), writers (B,), see `lab.data.text_images`.
-Run:   python training/run_experiment.py --data DigitParagraphs --model LineTransformer
+Run:   python training/run_experiment.py --data DigitLines --model LineTransformer
 """
+# from week 4
 
 import math
 from collections.abc import Sequence
@@ -43,7 +44,7 @@ IGNORED = -100
 
 
 class LineTransformer(pl.LightningModule):
-    """Reads lines and paragraphs character by character, by cross entropy of each one and of the end.
+    """Reads lines or pages character by character, by cross entropy of each one and of the end.
 
     In training the net is given the true characters before each one (teacher forcing, Williams & Zipser
     1989); in validation and test it reads on its own. Their `loss` is the mean over characters and ends,
@@ -214,7 +215,8 @@ def check_net(net: Any, text_length: int) -> None:
     if not (hasattr(net, "encode") and hasattr(net, "decoder")):
         raise LabError(
             f"--model.net {type(net).__name__} has no encoder and decoder: "
-            "choose LineCNNTransformer or ResNetTransformer"
+            "choose LineCNNTransformer"
+            " or ResNetTransformer"  # from week 6
         )
     if net.decoder.length <= text_length:
         raise LabError(

@@ -97,7 +97,9 @@ class NextPixel(pl.LightningModule):
             raise LabError(
                 f"--model.net {type(self.net).__name__} gives {tuple(logits.shape[1:])} for an image, not "
                 f"the logits of {self.levels} levels at each pixel.\n"
-                "Choose MADE, PixelCNN, PixelTransformer or one with such an output"
+                "Choose MADE, PixelCNN, "
+                "PixelTransformer "  # from week 4
+                "or one with such an output"
             )
         return logits
 

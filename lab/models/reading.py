@@ -3,6 +3,7 @@
 Letters: B images, L characters of the longest text, N texts.
 Error rates are sums of edits over sums of lengths, exact over uneven batches and processes.
 """
+# from week 3
 
 from collections import Counter
 from collections.abc import Sequence

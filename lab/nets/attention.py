@@ -3,6 +3,7 @@
 Letters: B sequences, T positions, D width, H heads, N places of a memory, M their features.
 The layers are pre-norm, without biases and without gains, so that every weight is a matrix.
 """
+# from week 4
 
 import math
 from typing import NamedTuple

@@ -2,6 +2,7 @@
 
 Letters: B sequences, T positions, D width, H heads, N places of a memory, M their features.
 """
+# from week 4
 
 from typing import Any
 

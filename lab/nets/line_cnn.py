@@ -4,6 +4,7 @@ Letters: B lines, H and W their height and width, T output positions (frames), D
 Sizes (B, 2) are true heights and widths. After every layer the features beyond a line's own width are
 set to zero, as they are beyond an image's edge: in evaluation a line reads the same however wide its batch.
 """
+# from week 3
 
 import math
 from collections.abc import Sequence

@@ -3,6 +3,7 @@
 Letters: B lines, H and W their height and width, T output positions (frames), D features of each.
 Source: Graves, Schmidhuber, "Offline handwriting recognition", 2009; Shi, Bai, Yao, "CRNN", 2015.
 """
+# from week 3
 
 from collections.abc import Sequence
 

@@ -2,6 +2,7 @@
 
 Letters: B lines, T positions along the line, M their features, L tokens of a text, V tokens that there are.
 """
+# from week 4
 
 from collections.abc import Sequence
 

@@ -3,6 +3,7 @@
 Letters: B images, N pixels, L grey levels, D width.
 Source: Chen et al., "Generative pretraining from pixels", 2020.
 """
+# from week 4
 
 from collections.abc import Sequence
 

@@ -2,6 +2,7 @@
 
 Source: He, Zhang, Ren, Sun, "Identity mappings in deep residual networks", 2016 (pre-activation).
 """
+# from week 2
 
 from collections.abc import Sequence
 

@@ -4,6 +4,7 @@ Letters: B images, h and w the height and width of the feature map, M its featur
 V tokens that there are.
 Source: Singh, Karayev, "Full page handwriting recognition via image to sequence extraction", 2021.
 """
+# from week 6
 
 from collections.abc import Sequence
 from typing import Any

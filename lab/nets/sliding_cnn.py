@@ -3,6 +3,7 @@
 Letters: B lines, H and W their height and width, T output positions (frames), one for each window.
 Source: the line reader of the course Full Stack Deep Learning (fullstackdeeplearning.com, 2021).
 """
+# from week 3
 
 from collections.abc import Sequence
 

@@ -3,6 +3,7 @@
 Letters: B images, L tokens of a text, V tokens that there are, N places of a memory, M their features,
 D width, H heads. Number V is the end of a text, and what is read before its first token.
 """
+# from week 4
 
 import math
 from typing import Any

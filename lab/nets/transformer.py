@@ -2,6 +2,7 @@
 
 Letters: B sequences, T positions, D width, V tokens.
 """
+# from week 4
 
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -1,4 +1,5 @@
 """From a run to the file of a reader: builds its model once more, with the weights of its best checkpoint."""
+# from week 3
 
 import argparse
 import os

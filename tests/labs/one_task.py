@@ -13,6 +13,11 @@ NAME = "t11_linear_regression"
 SOLUTION = (SOURCE / NAME / "task.py").read_text()
 PLACE = f"tasks/week01_fundamentals/{NAME}/task.py"
 TESTS = f"tasks/week01_fundamentals/{NAME}/test_task.py"
+# How many tests there are, hidden ones too; each is one case.
+ALL = sum(
+    (SOURCE / NAME / name).read_text().count("\ndef test_")
+    for name in ("test_task.py", "test_hidden.py")
+)
 MSE = "    return float(np.mean((with_ones(X) @ w - y) ** 2))\n"
 
 

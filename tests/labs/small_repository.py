@@ -24,6 +24,8 @@ def one() -> int:
     # <<< solution
 """
 SOURCE = HOME / "tasks" / T11 / "task.py"
+# Each of its public tests is one case.
+TESTS = SOURCE.with_name("test_task.py").read_text().count("\ndef test_")
 
 
 def solved() -> str:

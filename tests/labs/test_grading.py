@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from one_task import NAME, PLACE, SOLUTION, TESTS, graded, hand_in, only_task, repository
+from one_task import ALL, NAME, PLACE, SOLUTION, TESTS, graded, hand_in, only_task, repository
 
 from lab.errors import LabError
 from tasks.labs import catalog, class_report, grading, handed_in, regions, reports, submission
@@ -196,8 +196,8 @@ def test_text_that_is_none_is_told(root, content, says):
 
 def test_points_are_shared_among_all_tests(root, tmp_path):
     report, row = graded(root, WRONG)
-    assert row.outcome == FAILED and 0 < row.passed < len(row.tests) == 13
-    assert row.score == round(10 * row.passed / 13, 4) and "gradient-scale" in row.concepts
+    assert row.outcome == FAILED and 0 < row.passed < len(row.tests) == ALL
+    assert row.score == round(10 * row.passed / ALL, 4) and "gradient-scale" in row.concepts
     grading.write(report, tmp_path / "one")
     again, _ = graded(root, WRONG)
     grading.write(again, tmp_path / "two")

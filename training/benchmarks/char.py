@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from benchmarks.measuring import SLOW, Clock, alternate, compare, last_epoch
 from lab.data.char_docs import PythonDocs
 from lab.nets.recurrent import GRU
-from lab.nets.transformer import Transformer
+from lab.nets.transformer import Transformer  # from week 4
 from lab.sampling import Steps, generate
 
 BATCH, CONTEXT, WIDTH = 32, 64, 128
@@ -29,6 +29,10 @@ OPTIONS: tuple[str, ...] = (
 )
 OPTIONS += ("--model=CharLM", "--model.net=GRU", f"--model.net.width={WIDTH}")
 OPTIONS += ("--data.overlap=0", "--trainer.accelerator=cpu")
+NETS: list[Any] = [
+    GRU,
+    Transformer,  # from week 4
+]
 
 
 def windows(text: Tensor, starts: list[int]) -> tuple[Tensor, Tensor]:
@@ -95,7 +99,7 @@ def rows(repeats: int) -> Iterator[dict]:
 
     length = 512
     prompt = torch.zeros(1, 1, dtype=torch.long)
-    for kind in (GRU, Transformer):
+    for kind in NETS:
         net = kind((length,), len(data.vocabulary), width=WIDTH).eval()
 
         def sample(steps: Steps) -> float:

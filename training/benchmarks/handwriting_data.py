@@ -3,6 +3,7 @@
 By hand each glyph is chosen among those of its character, resized by PIL where sizes differ, and added to its
 line. EMNIST's test part is used where it is in the data folder, else random pictures of its size.
 """
+# from week 3
 
 import time
 from collections.abc import Callable, Iterator, Sequence

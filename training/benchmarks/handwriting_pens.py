@@ -1,4 +1,5 @@
 """Lines of stroke fonts as batches / the same strokes, without warps, drawn one by one by Pillow."""
+# from week 3
 
 import time
 from collections.abc import Callable, Iterator

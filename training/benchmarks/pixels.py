@@ -19,13 +19,17 @@ from benchmarks.measuring import SLOW, Clock, alternate, compare, last_epoch
 from lab.data.mnist import MNIST
 from lab.models.drawing import draw_pixels
 from lab.nets.pixel_cnn import PixelCNN
-from lab.nets.pixel_transformer import PixelTransformer
+from lab.nets.pixel_transformer import PixelTransformer  # from week 4
 
 BATCH, TRAIN, VAL = 128, 200, 10
 OPTIONS = ["--data=MNIST", "--data.levels=2", "--data.binarise=sampled", "--model=NextPixel"]
 OPTIONS += ["--model.net=MADE", f"--data.batch_size={BATCH}", "--trainer.accelerator=cpu"]
 OPTIONS += [f"--trainer.limit_train_batches={TRAIN}", f"--trainer.limit_val_batches={VAL}"]
 EPOCHS, SIDE, COUNT = 3, 16, 8
+NETS: list[Any] = [
+    PixelTransformer,  # from week 4
+    PixelCNN,
+]
 
 
 def by_hand(net: nn.Module, optimizer: Any, train: Tensor, val: Tensor) -> float:
@@ -83,7 +87,7 @@ def rows(repeats: int) -> Iterator[dict]:
     yield compare("pixels: training / plain loop", "images / CPU s", *speeds)
 
     images = torch.zeros(COUNT, 1, SIDE, SIDE)
-    for kind in (PixelTransformer, PixelCNN):
+    for kind in NETS:
         net = kind((1, SIDE, SIDE), 2).eval()
 
         def draw(net: nn.Module) -> float:

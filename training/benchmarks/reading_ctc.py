@@ -3,6 +3,7 @@
 Both sides are given the same and give the same: likeliest numbers of each frame to texts as numbers, and
 pairs of texts to edits.
 """
+# from week 3
 
 import itertools
 import random

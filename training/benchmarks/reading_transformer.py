@@ -4,6 +4,7 @@ The other side encodes the images once, then runs the decoder over all tokens so
 the greatest length, as the lab of the Full Stack Deep Learning course does. Both find the same tokens. The
 net is not trained, and its texts never end, so that no image leaves the batch.
 """
+# from week 6
 
 import time
 from collections.abc import Callable, Iterator
