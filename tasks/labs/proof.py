@@ -205,26 +205,3 @@ def table(reports: list[Report]) -> str:
     lines += ["", "| task | mutant | caught by | told |", "|---|---|---|---|"]
     lines += [row for report in reports for row in rows(report)]
     return "\n".join(lines) + "\n"
-
-
-def main(names: list[str]) -> int:
-    """`python -m tasks.labs.proof w01.t11 ...`: the faults of these tasks."""
-    from tasks.labs import catalog
-
-    root = catalog.repository()
-    count = 0
-    for name in names:
-        report = prove(catalog.find(root, name))
-        count += len(report.faults)
-        print(
-            f"{report.task.id}: {len(report.verdicts)} mutants, {len(report.faults)} faults",
-            flush=True,
-        )
-        print(*(f"  {fault}" for fault in report.faults), sep="\n")
-    return 1 if count else 0
-
-
-if __name__ == "__main__":
-    import sys
-
-    sys.exit(main(sys.argv[1:]))

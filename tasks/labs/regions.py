@@ -131,13 +131,6 @@ def splice(made: str, source: str, task: str) -> str:
     return "".join(rows[:at] + rows[at + len(added) :])
 
 
-def solution_lines(source: str) -> list[str]:
-    """The lines inside of the regions, prompt lines left out."""
-    text = lines(source)
-    inner = [row for region in regions(source) for row in text[region.first + 1 : region.last]]
-    return [row.rstrip("\n") for row in inner if not row.lstrip().startswith(PROMPT)]
-
-
 def _cut(source: str, task: str, found: list[Region]) -> str:
     text = lines(source)
     made, at = [], 0

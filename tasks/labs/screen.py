@@ -14,7 +14,6 @@ STYLES = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33, "cyan": 36}
 WIDEST = 100
 # For screens that have ASCII only.
 PLAIN = str.maketrans({"✓": "+", "✗": "x", "·": "-", "█": "#", "░": ".", "…": "~"})
-ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def on_terminal() -> bool:
@@ -35,15 +34,6 @@ def paint(text: str, *styles: str) -> str:
 def width() -> int:
     """Columns to write in."""
     return max(40, min(WIDEST, shutil.get_terminal_size((WIDEST, 24)).columns))
-
-
-def length(text: str) -> int:
-    """Columns that a text takes."""
-    return len(ESCAPES.sub("", text))
-
-
-def padded(text: str, columns: int) -> str:
-    return text + " " * (columns - length(text))
 
 
 def cut(text: str, columns: int) -> str:

@@ -7,7 +7,7 @@ import pytest
 from small_repository import HOME, SOURCE
 
 from tasks.labs.errors import NotDone
-from tasks.labs.regions import RegionError, regions, solution_lines, splice, stub
+from tasks.labs.regions import RegionError, regions, splice, stub
 
 WHOLE = '''"""A task."""
 
@@ -145,16 +145,6 @@ def test_changed_stubs_are_not_spliced(change: tuple[str, str], told: str) -> No
     source = "import os\n\n\n" + body("# >>> solution: a", "return 1", "# <<< solution", "os")
     with pytest.raises(RegionError, match=told):
         splice(stub(source, "x").replace(*change), source, "x")
-
-
-def test_solution_lines_are_those_within() -> None:
-    assert solution_lines(WHOLE) == [
-        "        return 2 * x",
-        "    if y:",
-        '        raise LabError("# no marker")',
-        "    return y * by",
-        "TABLE = list(range(10))",
-    ]
 
 
 BEGIN, END = "# >>> solution: a", "# <<< solution"

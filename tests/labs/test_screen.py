@@ -95,7 +95,7 @@ def test_minutes_as_a_clock() -> None:
     ]
 
 
-def test_cut_and_length() -> None:
+def test_cut() -> None:
     assert screen.cut("short", 5) == "short"
     assert screen.cut("too long for it", 10) == "too lo ..."
 
